@@ -1,0 +1,60 @@
+"""The viewset that public routes share."""
+
+from typing import Any, ClassVar
+
+import orjson
+from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
+from rest_framework.exceptions import ParseError
+from rest_framework.viewsets import ViewSet
+
+
+class PublicViewSet(ViewSet):
+    """A viewset whose dispatch does only what a public route needs.
+
+    Public routes take no credentials, negotiate nothing and answer bytes, so handlers get
+    Django's own request and return Django's own responses. Routing, method handling, the
+    schema and the exception handler are DRF's.
+    """
+
+    authentication_classes: ClassVar = ()
+    permission_classes: ClassVar = ()
+    throttle_classes: ClassVar = ()
+    # Errors of the routes that the legacy API had are plain text.
+    speaks_legacy = True
+
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        self.request, self.args, self.kwargs = request, args, kwargs  # type: ignore[assignment]
+        self.headers: dict[str, str] = {}
+        handler = getattr(self, (request.method or "").lower(), self.http_method_not_allowed)
+        try:
+            return handler(request, *args, **kwargs)
+        except Exception as error:
+            return self.handle_exception(error)
+
+    def get_exception_handler_context(self) -> dict[str, Any]:
+        return {"view": self, "args": self.args, "kwargs": self.kwargs, "request": self.request}
+
+    def http_method_not_allowed(self, request: Any, *args: Any, **kwargs: Any) -> HttpResponse:
+        allowed = ", ".join(self.allowed_methods)
+        return HttpResponse(
+            "Method not allowed",
+            status=405,
+            headers={"Allow": allowed},
+            content_type="text/plain; charset=utf-8",
+        )
+
+    def options(self, request: Any, *args: Any, **kwargs: Any) -> HttpResponse:
+        return HttpResponse(status=204, headers={"Allow": ", ".join(self.allowed_methods)})
+
+
+def json_body(request: HttpRequest) -> Any:
+    """The request's body read as JSON, whatever its content type says.
+
+    Raises ParseError for anything that is not JSON in UTF-8; nesting past the parser's limit
+    included.
+    """
+    try:
+        return orjson.loads(request.body)
+    except orjson.JSONDecodeError as error:
+        raise ParseError("The body is not JSON.") from error

@@ -1,0 +1,72 @@
+"""Typed readers of the environment.
+
+A missing or malformed value stops the process at start, with the sentence that mends it.
+"""
+
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit, urlunsplit
+
+import environ
+from django.core.exceptions import ImproperlyConfigured
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+
+_env = environ.Env()
+environ.Env.read_env(BASE_DIR / ".env")
+
+
+def text(name: str, default: str | None = None) -> str:
+    value = _env.str(name, default=default or "")
+    if not value and default is None:
+        raise ImproperlyConfigured(f"{name} is not set. Set it in the environment or in .env.")
+    return str(value)
+
+
+def boolean(name: str, default: bool) -> bool:
+    value = text(name, str(default)).strip().lower()
+    if value in {"true", "1", "yes", "on"}:
+        return True
+    if value in {"false", "0", "no", "off"}:
+        return False
+    raise ImproperlyConfigured(f"{name} is {value!r}. Set it to true or false.")
+
+
+def integer(name: str, default: int, *, minimum: int = 0) -> int:
+    value = text(name, str(default))
+    if not value.strip().isascii() or not value.strip().isdigit() or int(value) < minimum:
+        raise ImproperlyConfigured(f"{name} is {value!r}. Set it to an integer >= {minimum}.")
+    return int(value)
+
+
+def words(name: str, default: str) -> list[str]:
+    """A list, written with commas."""
+    return [word.strip() for word in text(name, default).split(",") if word.strip()]
+
+
+def database(name: str) -> dict[str, Any]:
+    """Connection settings from a URL; a socket directory is written percent-encoded as the host."""
+    try:
+        settings = environ.Env.db_url_config(text(name))
+    except ImproperlyConfigured:
+        raise
+    except Exception as error:
+        raise ImproperlyConfigured(f"{name} cannot be read as a database URL: {error}") from error
+    if settings.get("ENGINE") != "django.db.backends.postgresql":
+        raise ImproperlyConfigured(f"{name} must start with postgres://; atelier needs PostgreSQL.")
+    return dict(settings)
+
+
+def redis(name: str) -> str:
+    value = text(name)
+    if urlsplit(value).scheme not in {"redis", "rediss", "unix"}:
+        raise ImproperlyConfigured(f"{name} must start with redis://, rediss:// or unix://.")
+    return value
+
+
+def redis_database(url: str, number: int) -> str:
+    """The same server with another database number; `unix://` URLs carry it as `?db=`."""
+    parts = urlsplit(url)
+    if parts.scheme == "unix":
+        return urlunsplit(parts._replace(query=f"db={number}"))
+    return urlunsplit(parts._replace(path=f"/{number}"))

@@ -1,0 +1,175 @@
+"""Settings of the site. Every value comes from the environment or `.env`; `.env.example` lists them."""
+
+from atelier import env
+from atelier.core.logging import configure as configure_logging
+
+BASE_DIR = env.BASE_DIR
+
+DEBUG = env.boolean("DEBUG", default=False)
+SECRET_KEY = env.text("SECRET_KEY")
+SECRET_KEY_FALLBACKS = env.words("SECRET_KEY_FALLBACKS", default="")
+
+# nginx refuses unknown hosts first; this is the second door.
+ALLOWED_HOSTS = env.words("ALLOWED_HOSTS", default="localhost,127.0.0.1,[::1]")
+CSRF_TRUSTED_ORIGINS = env.words("CSRF_TRUSTED_ORIGINS", default="")
+
+INSTALLED_APPS = [
+    "unfold",
+    "unfold.contrib.filters",
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "django_filters",
+    "rest_framework",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
+    "atelier.core",
+    "users",
+    "products",
+    "reviews",
+    "etl",
+]
+
+MIDDLEWARE = [
+    "atelier.core.middleware.RequestIdMiddleware",
+    "django.middleware.security.SecurityMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+]
+
+ROOT_URLCONF = "atelier.urls"
+WSGI_APPLICATION = "atelier.wsgi.application"
+# Routes answer with and without the slash; a redirect would cost the front end a round trip.
+APPEND_SLASH = False
+
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ]
+        },
+    }
+]
+
+# Zero means no limit, which commands need; atelier.wsgi sets a limit for web workers.
+STATEMENT_TIMEOUT_MS = env.integer("DATABASE_STATEMENT_TIMEOUT_MS", default=0)
+LOCK_TIMEOUT_MS = env.integer("DATABASE_LOCK_TIMEOUT_MS", default=0)
+
+DATABASES = {
+    "default": {
+        **env.database("DATABASE_URL"),
+        # A connection per worker for its whole life: a new one costs more than ten requests.
+        "CONN_MAX_AGE": None,
+        "CONN_HEALTH_CHECKS": True,
+        "OPTIONS": {
+            # Parameters travel apart from the statement, so that PostgreSQL can keep its plan.
+            "server_side_binding": True,
+            "prepare_threshold": 1,
+            "connect_timeout": 2,
+            "application_name": "atelier",
+            "options": (
+                f"-c statement_timeout={STATEMENT_TIMEOUT_MS}"
+                f" -c lock_timeout={LOCK_TIMEOUT_MS}"
+                " -c idle_in_transaction_session_timeout=60000"
+            ),
+        },
+    }
+}
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+AUTH_USER_MODEL = "users.User"
+
+# The control database of Redis, never evicted; Django's own cache lives in the next number.
+REDIS_URL = env.redis("REDIS_URL")
+CACHES = {
+    "default": {
+        "BACKEND": "django_redis.cache.RedisCache",
+        "LOCATION": env.redis_database(REDIS_URL, 1),
+        "OPTIONS": {
+            # A hung Redis must cost milliseconds: nothing true lives there.
+            "SOCKET_CONNECT_TIMEOUT": 0.05,
+            "SOCKET_TIMEOUT": 0.05,
+            "IGNORE_EXCEPTIONS": True,
+            "SERIALIZER": "django_redis.serializers.json.JSONSerializer",
+        },
+    }
+}
+DJANGO_REDIS_LOG_IGNORED_EXCEPTIONS = True
+SESSION_ENGINE = "django.contrib.sessions.backends.cached_db"
+
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": f"django.contrib.auth.password_validation.{name}"}
+    for name in (
+        "UserAttributeSimilarityValidator",
+        "MinimumLengthValidator",
+        "CommonPasswordValidator",
+        "NumericPasswordValidator",
+    )
+]
+LOGIN_URL = "admin:login"
+
+LANGUAGE_CODE = "en-us"
+USE_I18N = False
+TIME_ZONE = "UTC"
+USE_TZ = True
+
+STATIC_URL = "/static/"
+STATIC_ROOT = env.text("STATIC_ROOT", default=str(BASE_DIR / "var" / "static"))
+
+# TLS ends in front of nginx. Behind it, HTTPS=true closes the cookies and sends HSTS.
+HTTPS = env.boolean("HTTPS", default=False)
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+SESSION_COOKIE_SECURE = HTTPS
+CSRF_COOKIE_SECURE = HTTPS
+SECURE_SSL_REDIRECT = HTTPS
+SECURE_HSTS_SECONDS = 31_536_000 if HTTPS else 0
+SECURE_HSTS_INCLUDE_SUBDOMAINS = HTTPS
+SECURE_HSTS_PRELOAD = HTTPS
+# Probes come from inside, over plain HTTP.
+SECURE_REDIRECT_EXEMPT = [r"^healthz/?$", r"^readyz/?$"]
+X_FRAME_OPTIONS = "DENY"
+
+# nginx limits bodies to 1 MB; this holds where nginx is not in between.
+DATA_UPLOAD_MAX_MEMORY_SIZE = 1_048_576
+
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": [],
+    "DEFAULT_PERMISSION_CLASSES": [],
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
+    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "EXCEPTION_HANDLER": "atelier.core.exception_handler.handle",
+    "UNAUTHENTICATED_USER": None,
+}
+SPECTACULAR_SETTINGS = {
+    "TITLE": "atelier",
+    "DESCRIPTION": "Products and reviews, on the routes of the legacy API.",
+    "VERSION": "1",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "SWAGGER_UI_DIST": "SIDECAR",
+    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+    "ENUM_NAME_OVERRIDES": {},
+}
+
+# Sent as `campus` with every product, as the legacy API did; no data set carries it.
+CATALOGUE_CAMPUS = env.text("CATALOGUE_CAMPUS", default="hr-atelier")
+
+# How a visitor is recognised: see atelier.core.visitors.
+VISITOR_ID_KEY = env.text("VISITOR_ID_KEY", default="")
+TOKEN_KEY = env.text("TOKEN_KEY", default="")
+TOKEN_ALGORITHM = env.text("TOKEN_ALGORITHM", default="HS256")
+TOKEN_AUDIENCE = env.text("TOKEN_AUDIENCE", default="")
+
+LOGGING_CONFIG = None
+configure_logging(level=env.text("LOG_LEVEL", default="INFO"))

@@ -1,0 +1,174 @@
+"""Every write on reviews. Each commits through the write door with the product's scope."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Protocol
+from uuid import UUID
+
+from psycopg.errors import ForeignKeyViolation
+from django.db import IntegrityError, connection
+from django.db.models import F, Max
+
+from atelier.core.database import violated_constraint
+from atelier.core.errors import Invalid
+from atelier.core.publishing import EPOCH, publish
+from products.models import Product
+from reviews import sql
+from reviews.models import (
+    HelpfulVote,
+    Moderation,
+    Review,
+    ReviewMeta,
+    ReviewPhoto,
+    ReviewReport,
+    reviews_scope,
+)
+
+
+class CountOnce(Protocol):
+    """A service that counts something of a visitor's once."""
+
+    def __call__(self, *, review_id: int, visitor: UUID) -> bool: ...
+
+
+class InvalidReview(Invalid):
+    code = "invalid_review"
+
+
+def create_review(
+    *,
+    product_id: int,
+    rating: int,
+    summary: str,
+    body: str,
+    recommend: bool,
+    reviewer_name: str,
+    reviewer_email: str,
+    photo_urls: Sequence[str] = (),
+    characteristics: Mapping[int, int],
+) -> Review:
+    """Store a review and count it. `characteristics` maps ids to values from 1 to 5.
+
+    Raises InvalidReview for an unknown product, and for a characteristic of another product.
+    """
+    try:
+        with publish(reviews_scope(product_id)):
+            review = Review.objects.create(
+                product_id=product_id,
+                rating=rating,
+                summary=summary,
+                body=body,
+                recommend=recommend,
+                reviewer_name=reviewer_name,
+                reviewer_email=reviewer_email,
+            )
+            # Foreign keys are checked at the commit; ask now, while it can still be answered for.
+            connection.check_constraints()
+            ReviewPhoto.objects.bulk_create(
+                ReviewPhoto(review=review, url=url) for url in photo_urls
+            )
+            stored = sql.add_characteristic_reviews(
+                review_id=review.pk, product_id=product_id, values=characteristics
+            )
+            if stored != len(characteristics):
+                raise InvalidReview("A characteristic does not belong to the product.")
+            _count(review, sign=1)
+    except IntegrityError as error:
+        if isinstance(error.__cause__, ForeignKeyViolation):
+            raise InvalidReview("There is no such product.") from error
+        raise
+    return review
+
+
+def mark_helpful(*, review_id: int, visitor: UUID) -> bool:
+    """Count a visitor's vote once. False where it was counted before, or the review is unknown."""
+    return _count_once(HelpfulVote, "one_vote_a_visitor", "vote_count", review_id, visitor)
+
+
+def report_review(*, review_id: int, visitor: UUID) -> bool:
+    """Count a visitor's report once, which hides a review that no moderator has approved."""
+    return _count_once(ReviewReport, "one_report_a_visitor", "report_count", review_id, visitor)
+
+
+def moderate_review(*, review_id: int, moderation: Moderation) -> None:
+    """Take a moderator's decision. A rejected review leaves list and meta; others count.
+
+    Raises Review.DoesNotExist.
+    """
+    product_id = Review.objects.values_list("product_id", flat=True).get(pk=review_id)
+    with publish(reviews_scope(product_id)):
+        review = Review.objects.select_for_update().get(pk=review_id)
+        counted, counts = review.moderation != Moderation.REJECTED, moderation != "rejected"
+        Review.objects.filter(pk=review_id).update(moderation=moderation)
+        if counted != counts:
+            _count(review, sign=1 if counts else -1)
+
+
+def respond_to_review(*, review_id: int, response: str | None) -> None:
+    """Set or clear the shop's answer below a review. Raises Review.DoesNotExist."""
+    product_id = Review.objects.values_list("product_id", flat=True).get(pk=review_id)
+    with publish(reviews_scope(product_id)):
+        Review.objects.filter(pk=review_id).update(response=response)
+
+
+def rebuild_review_meta(*, batch: int, progress: Callable[[int], None]) -> int:
+    """Recount every product's aggregates, `batch` ids to a transaction; the rows that were wrong.
+
+    Locks the aggregate rows of one batch at a time, so writers wait for one batch at most.
+    """
+    wrong = 0
+    last = Product.objects.aggregate(last=Max("id"))["last"] or 0
+    for low in range(1, last + 1, batch):
+        wrong += _rebuild_batch(low, low + batch)
+        progress(min(low + batch - 1, last))
+    return wrong
+
+
+def _rebuild_batch(low: int, high: int) -> int:
+    try:
+        with publish(EPOCH):
+            sql.select_range(low=low, high=high)
+            wrong = sql.recount_selected()
+            if not wrong:
+                raise _NothingWrong
+            return wrong
+    except _NothingWrong:
+        return 0
+
+
+class _NothingWrong(Exception):
+    """Rolls a batch back that changed nothing, so that the caches keep their tags."""
+
+
+def _count(review: Review, *, sign: int) -> None:
+    """Add the review to its product's aggregates, or take it away."""
+    ReviewMeta.objects.bulk_create(
+        [ReviewMeta(product_id=review.product_id)], ignore_conflicts=True
+    )
+    stars = f"rating_{review.rating}"
+    answer = "recommended_count" if review.recommend else "not_recommended_count"
+    ReviewMeta.objects.filter(pk=review.product_id).update(
+        **{stars: F(stars) + sign, answer: F(answer) + sign}
+    )
+    sql.shift_characteristic_meta(review_id=review.pk, sign=sign)
+
+
+def _count_once(
+    kind: type[HelpfulVote] | type[ReviewReport],
+    constraint: str,
+    counter: str,
+    review_id: int,
+    visitor: UUID,
+) -> bool:
+    product_id = Review.objects.filter(pk=review_id).values_list("product_id", flat=True).first()
+    if product_id is None:
+        return False
+    try:
+        # A repeated vote rolls back, so the caches keep their tags.
+        with publish(reviews_scope(product_id)):
+            kind.objects.create(review_id=review_id, visitor=visitor)
+            Review.objects.filter(pk=review_id).update(**{counter: F(counter) + 1})
+    except IntegrityError as error:
+        if violated_constraint(error) == constraint:
+            return False
+        raise
+    return True

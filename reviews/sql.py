@@ -1,0 +1,284 @@
+"""The reviews' reads that PostgreSQL answers as JSON, and the set-based recounts.
+
+Not the ORM: nested rows in one statement, built to bytes by the server, and recounts of millions
+of rows that never leave it. `row_to_json` keeps the key order and writes no white space.
+"""
+
+from collections.abc import Mapping
+
+from django.db import connection
+
+from atelier.core.database import fetch_json
+
+# Each order ends in the primary key and walks a partial index over listed reviews.
+ORDERS = {
+    "helpful": "review.helpfulness DESC, review.id DESC",  # review_listed_by_helpfulness
+    "newest": "review.created_at DESC, review.id DESC",  # review_listed_by_date
+}
+
+# Indexes: the one of the order, review_photo_by_review. The date is shown at midnight UTC, as the
+# legacy column had no time.
+_LIST = """
+SELECT row_to_json(answer)::text FROM (
+    SELECT %(product_id)s::bigint::text AS product, %(page)s::bigint AS page,
+        %(count)s::bigint AS count,
+        array_to_json(ARRAY(
+            SELECT row_to_json(entry) FROM (
+                SELECT review.id AS review_id, review.rating, review.summary, review.recommend,
+                    review.response, review.body,
+                    to_char(review.created_at AT TIME ZONE 'UTC',
+                            'YYYY-MM-DD"T00:00:00.000Z"') AS date,
+                    review.reviewer_name, review.helpfulness,
+                    array_to_json(ARRAY(
+                        SELECT row_to_json(photo) FROM (
+                            SELECT id, url FROM reviews_reviewphoto
+                            WHERE review_id = review.id ORDER BY id
+                        ) photo
+                    )) AS photos
+                FROM reviews_review review
+                WHERE review.product_id = %(product_id)s AND review.is_listed
+                ORDER BY {order}
+                LIMIT %(limit)s OFFSET %(offset)s
+            ) entry
+        )) AS results
+) answer
+"""
+_LISTS = {name: _LIST.replace("{order}", order) for name, order in ORDERS.items()}
+
+# Indexes: the primary keys, characteristic_by_product. Ratings and recommendations that do not
+# occur are left out; a characteristic without ratings has the value null; where a name occurs
+# twice, the lower id stands for it.
+_META = """
+SELECT row_to_json(answer)::text FROM (
+    SELECT %(product_id)s::bigint::text AS product_id,
+        coalesce((
+            SELECT json_strip_nulls(row_to_json(stars)) FROM (
+                SELECT nullif(rating_1, 0)::text AS "1", nullif(rating_2, 0)::text AS "2",
+                    nullif(rating_3, 0)::text AS "3", nullif(rating_4, 0)::text AS "4",
+                    nullif(rating_5, 0)::text AS "5"
+                FROM reviews_reviewmeta WHERE product_id = %(product_id)s
+            ) stars
+        ), '{}'::json) AS ratings,
+        coalesce((
+            SELECT json_strip_nulls(row_to_json(votes)) FROM (
+                SELECT nullif(not_recommended_count, 0)::text AS "false",
+                    nullif(recommended_count, 0)::text AS "true"
+                FROM reviews_reviewmeta WHERE product_id = %(product_id)s
+            ) votes
+        ), '{}'::json) AS recommended,
+        (
+            SELECT ('{' || coalesce(string_agg(
+                to_json(named.name)::text || ':' || row_to_json((
+                    SELECT entry FROM (SELECT named.id, named.value) entry
+                ))::text, ',' ORDER BY named.id
+            ), '') || '}')::json
+            FROM (
+                SELECT DISTINCT ON (characteristic.name) characteristic.id, characteristic.name,
+                    round(meta.value_sum::numeric / nullif(meta.value_count, 0), 16)::text AS value
+                FROM reviews_characteristic characteristic
+                LEFT JOIN reviews_characteristicmeta meta
+                    ON meta.characteristic_id = characteristic.id
+                WHERE characteristic.product_id = %(product_id)s
+                ORDER BY characteristic.name, characteristic.id
+            ) named
+        ) AS characteristics
+) answer
+"""
+
+
+def review_list(
+    product_id: int, *, order: str, page: int, count: int, limit: int, offset: int
+) -> bytes:
+    """The list answer (contract 1.2). `page` and `count` are echoed, limit and offset obeyed."""
+    params = {
+        "product_id": product_id,
+        "page": page,
+        "count": count,
+        "limit": limit,
+        "offset": offset,
+    }
+    return fetch_json(_LISTS[order], params) or b""
+
+
+def review_meta(product_id: int) -> bytes:
+    """The meta answer (contract 1.3), out of the aggregate rows."""
+    return fetch_json(_META, {"product_id": product_id}) or b""
+
+
+def add_characteristic_reviews(
+    *, review_id: int, product_id: int, values: Mapping[int, int]
+) -> int:
+    """Insert a review's ratings of its product's characteristics; the number inserted.
+
+    Ids of other products' characteristics insert nothing, so the caller compares the number.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            INSERT INTO reviews_characteristicreview (characteristic_id, review_id, value)
+            SELECT characteristic.id, %s, given.value
+            FROM unnest(%s::bigint[], %s::int[]) AS given (id, value)
+            JOIN reviews_characteristic characteristic USING (id)
+            WHERE characteristic.product_id = %s ORDER BY characteristic.id
+            """,
+            [review_id, list(values), list(values.values()), product_id],
+        )
+        return int(cursor.rowcount)
+
+
+def shift_characteristic_meta(*, review_id: int, sign: int) -> None:
+    """Add a review's characteristic ratings to the sums (sign 1), or take them away (-1).
+
+    The caller holds the product's row of ReviewMeta, which keeps writers of one product apart.
+    """
+    params = {"review_id": review_id, "sign": sign}
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            INSERT INTO reviews_characteristicmeta (characteristic_id, value_sum, value_count)
+            SELECT DISTINCT characteristic_id, 0, 0 FROM reviews_characteristicreview
+            WHERE review_id = %(review_id)s
+            ON CONFLICT (characteristic_id) DO NOTHING
+            """,
+            params,
+        )
+        cursor.execute(
+            """
+            UPDATE reviews_characteristicmeta meta
+            SET value_sum = meta.value_sum + %(sign)s * given.total,
+                value_count = meta.value_count + %(sign)s * given.number
+            FROM (
+                SELECT characteristic_id, sum(value) AS total, count(*) AS number
+                FROM reviews_characteristicreview WHERE review_id = %(review_id)s
+                GROUP BY characteristic_id
+            ) given
+            WHERE meta.characteristic_id = given.characteristic_id
+            """,
+            params,
+        )
+
+
+# Recounting. A caller fills the temporary table `recount_product` and calls `recount_selected` in
+# the same transaction, which a write door opened.
+CREATE_SELECTION = """
+CREATE TEMPORARY TABLE IF NOT EXISTS recount_product (product_id bigint PRIMARY KEY)
+    ON COMMIT DELETE ROWS
+"""
+
+_COUNTS = """
+    SELECT product_id,
+        count(*) FILTER (WHERE rating = 1) AS rating_1,
+        count(*) FILTER (WHERE rating = 2) AS rating_2,
+        count(*) FILTER (WHERE rating = 3) AS rating_3,
+        count(*) FILTER (WHERE rating = 4) AS rating_4,
+        count(*) FILTER (WHERE rating = 5) AS rating_5,
+        count(*) FILTER (WHERE recommend) AS recommended_count,
+        count(*) FILTER (WHERE NOT recommend) AS not_recommended_count
+    FROM recount_product
+    JOIN reviews_review review USING (product_id)
+    WHERE review.moderation <> 'rejected'
+    GROUP BY product_id
+"""
+
+_SUMS = """
+    SELECT rated.characteristic_id, sum(rated.value) AS value_sum, count(*) AS value_count
+    FROM recount_product
+    JOIN reviews_characteristic characteristic USING (product_id)
+    JOIN reviews_characteristicreview rated ON rated.characteristic_id = characteristic.id
+    JOIN reviews_review review ON review.id = rated.review_id
+    WHERE review.moderation <> 'rejected'
+    GROUP BY rated.characteristic_id
+"""
+
+# The rows are made first and locked by key, so that the counting statement, whose snapshot is
+# taken after the locks, sees every review that another writer has counted.
+_LOCK = """
+WITH made AS (
+    INSERT INTO reviews_reviewmeta (product_id)
+    SELECT product_id FROM recount_product
+    WHERE EXISTS (SELECT FROM reviews_review review
+                  WHERE review.product_id = recount_product.product_id)
+    ORDER BY product_id ON CONFLICT (product_id) DO NOTHING
+)
+SELECT FROM reviews_reviewmeta JOIN recount_product USING (product_id)
+ORDER BY product_id FOR UPDATE OF reviews_reviewmeta
+"""
+
+_COLUMNS = (
+    "rating_1, rating_2, rating_3, rating_4, rating_5, recommended_count, not_recommended_count"
+)
+_ZEROS = ", ".join(f"coalesce(counted.{column}, 0)" for column in _COLUMNS.split(", "))
+
+_UPDATE_COUNTS = f"""
+WITH counted AS ({_COUNTS})
+UPDATE reviews_reviewmeta meta SET ({_COLUMNS}) = ROW({_ZEROS})
+FROM recount_product LEFT JOIN counted USING (product_id)
+WHERE meta.product_id = recount_product.product_id
+    AND ({", ".join("meta." + column for column in _COLUMNS.split(", "))})
+        IS DISTINCT FROM ({_ZEROS})
+"""  # noqa: S608 - constants only
+
+_MAKE_SUMS = """
+INSERT INTO reviews_characteristicmeta (characteristic_id, value_sum, value_count)
+SELECT characteristic.id, 0, 0
+FROM recount_product JOIN reviews_characteristic characteristic USING (product_id)
+WHERE EXISTS (SELECT FROM reviews_characteristicreview rated
+              WHERE rated.characteristic_id = characteristic.id)
+ON CONFLICT (characteristic_id) DO NOTHING
+"""
+
+_UPDATE_SUMS = f"""
+WITH counted AS ({_SUMS})
+UPDATE reviews_characteristicmeta meta
+SET value_sum = coalesce(counted.value_sum, 0), value_count = coalesce(counted.value_count, 0)
+FROM recount_product
+JOIN reviews_characteristic characteristic USING (product_id)
+LEFT JOIN counted ON counted.characteristic_id = characteristic.id
+WHERE meta.characteristic_id = characteristic.id
+    AND (meta.value_sum, meta.value_count)
+        IS DISTINCT FROM (coalesce(counted.value_sum, 0), coalesce(counted.value_count, 0))
+"""  # noqa: S608 - constants only
+
+_FILL_COUNTS = f"""
+INSERT INTO reviews_reviewmeta (product_id, {_COLUMNS})
+SELECT product_id, {_COLUMNS} FROM ({_COUNTS}) counted
+"""  # noqa: S608 - constants only
+
+_FILL_SUMS = f"""
+INSERT INTO reviews_characteristicmeta (characteristic_id, value_sum, value_count)
+SELECT characteristic_id, value_sum, value_count FROM ({_SUMS}) counted
+"""  # noqa: S608 - constants only
+
+
+def select_range(*, low: int, high: int) -> None:
+    """Select the products with low <= id < high, replacing the selection."""
+    with connection.cursor() as cursor:
+        cursor.execute(CREATE_SELECTION)
+        cursor.execute("DELETE FROM recount_product")
+        cursor.execute(
+            "INSERT INTO recount_product SELECT id FROM products_product WHERE id >= %s AND id < %s",
+            [low, high],
+        )
+
+
+def recount_selected() -> int:
+    """Bring the aggregates of the selected products to what their reviews say.
+
+    Locks their ReviewMeta rows until the commit. Answers the number of rows that were wrong.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute("ANALYZE recount_product")
+        cursor.execute(_LOCK)
+        wrong = 0
+        for statement in (_UPDATE_COUNTS, _MAKE_SUMS, _UPDATE_SUMS):
+            cursor.execute(statement)
+            wrong += cursor.rowcount if statement is not _MAKE_SUMS else 0
+        return wrong
+
+
+def fill_selected() -> None:
+    """Count the selected products into empty aggregate tables, which nobody else writes yet."""
+    with connection.cursor() as cursor:
+        cursor.execute("ANALYZE recount_product")
+        cursor.execute(_FILL_COUNTS)
+        cursor.execute(_FILL_SUMS)

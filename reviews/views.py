@@ -1,0 +1,53 @@
+"""The routes /reviews and below (contract 1.2 to 1.4)."""
+
+from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
+from drf_spectacular.utils import extend_schema
+
+from atelier.core.pagination import Page
+from atelier.core.responses import json_answer
+from atelier.core.viewsets import PublicViewSet, json_body
+from atelier.core.visitors import remember, visitor_of
+from reviews import serializers, services, sql
+
+
+class ReviewViewSet(PublicViewSet):
+    @extend_schema(**serializers.LIST_SCHEMA)
+    def list(self, request: HttpRequest) -> HttpResponseBase:
+        product_id = serializers.product_id_of(request.GET)
+        page = Page.from_query(request.GET)
+        body = sql.review_list(
+            product_id,
+            order=serializers.order_of(request.GET),
+            page=page.number - 1,
+            count=page.count,
+            limit=page.limit,
+            offset=page.offset,
+        )
+        return json_answer(request, body)
+
+    @extend_schema(**serializers.META_SCHEMA)
+    def meta(self, request: HttpRequest) -> HttpResponseBase:
+        return json_answer(request, sql.review_meta(serializers.product_id_of(request.GET)))
+
+    @extend_schema(**serializers.CREATE_SCHEMA)
+    def create(self, request: HttpRequest) -> HttpResponse:
+        services.create_review(**serializers.new_review(json_body(request)))
+        return HttpResponse("Created", status=201, content_type="text/plain; charset=utf-8")
+
+    @extend_schema(**serializers.HELPFUL_SCHEMA)
+    def helpful(self, request: HttpRequest, review_id: str) -> HttpResponse:
+        return self._count(request, review_id, services.mark_helpful)
+
+    @extend_schema(**serializers.REPORT_SCHEMA)
+    def report(self, request: HttpRequest, review_id: str) -> HttpResponse:
+        return self._count(request, review_id, services.report_review)
+
+    def _count(
+        self, request: HttpRequest, review_id: str, count: services.CountOnce
+    ) -> HttpResponse:
+        visitor = visitor_of(request)
+        count(review_id=serializers.review_id_of(review_id), visitor=visitor)
+        response = HttpResponse(status=204)
+        remember(request, response, visitor)
+        return response

@@ -1,0 +1,67 @@
+"""The `.env` file: made once from `.env.example`, then only read."""
+
+import os
+import secrets
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+SECRET_BYTES = 48
+PASSWORD_BYTES = 15
+
+
+def read(path: Path) -> dict[str, str]:
+    """The assignments of a file; missing file, none."""
+    if not path.is_file():
+        return {}
+    pairs = (line.split("=", 1) for line in path.read_text().splitlines() if _is_assignment(line))
+    return {name.strip(): _unquoted(value.strip()) for name, value in pairs}
+
+
+def create(
+    path: Path, example: Path, environ: Mapping[str, str], made: Mapping[str, Callable[[], str]]
+) -> bool:
+    """Write the file unless it is there, readable by its owner only. True if it was written now.
+
+    A value comes from the environment, else from the example, else, where that is empty, from
+    ``made``. Comments and order of the example are kept.
+    """
+    if path.exists():
+        return False
+    lines = [_filled(line, environ, made) for line in example.read_text().splitlines()]
+    partial = path.with_name(f"{path.name}.partial")
+    partial.unlink(missing_ok=True)
+    descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "w") as file:
+        file.write("\n".join(lines) + "\n")
+    partial.rename(path)
+    return True
+
+
+def secret_key() -> str:
+    """For SECRET_KEY; no character that a `.env` reader could take for syntax."""
+    return secrets.token_urlsafe(SECRET_BYTES)
+
+
+def password() -> str:
+    """For a person to type: 120 bits."""
+    return secrets.token_urlsafe(PASSWORD_BYTES)
+
+
+def _filled(line: str, environ: Mapping[str, str], made: Mapping[str, Callable[[], str]]) -> str:
+    if not _is_assignment(line):
+        return line
+    name, default = (part.strip() for part in line.split("=", 1))
+    value = environ.get(name) or default
+    if not value and name in made:
+        value = made[name]()
+    return f"{name}={value}"
+
+
+def _is_assignment(line: str) -> bool:
+    return "=" in line and not line.lstrip().startswith("#")
+
+
+def _unquoted(value: str) -> str:
+    if len(value) >= 2 and value[0] == value[-1] and value[0] in "'\"":
+        return value[1:-1]
+    return value
