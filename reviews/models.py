@@ -49,21 +49,25 @@ class Review(models.Model):
     summary = models.TextField(blank=True, default="")
     body = models.TextField(blank=True, default="")
     recommend = models.BooleanField()
+    # The imported answer of the shop, and the one that staff wrote here, which is shown instead.
     response = models.TextField(null=True, blank=True)  # noqa: DJ001 - the API tells null from ""
+    staff_response = models.TextField(null=True, blank=True)  # noqa: DJ001 - null is unanswered
     reviewer_name = models.TextField(blank=True, default="")
     reviewer_email = models.TextField(blank=True, default="")
 
-    source_helpfulness = models.IntegerField(default=0)
-    vote_count = models.IntegerField(default=0)
+    source_helpfulness = models.IntegerField(default=0, db_default=0)
+    vote_count = models.IntegerField(default=0, db_default=0)
     helpfulness = GeneratedField(
         expression=F("source_helpfulness") + F("vote_count"),
         output_field=models.IntegerField(),
         db_persist=True,
     )
 
-    source_reported = models.BooleanField(default=False)
-    report_count = models.IntegerField(default=0)
-    moderation = models.TextField(choices=Moderation.choices, default=Moderation.PENDING)
+    source_reported = models.BooleanField(default=False, db_default=False)
+    report_count = models.IntegerField(default=0, db_default=0)
+    moderation = models.TextField(
+        choices=Moderation.choices, default=Moderation.PENDING, db_default=Moderation.PENDING
+    )
     is_listed = GeneratedField(
         expression=Q(moderation=Moderation.APPROVED)
         | (Q(moderation=Moderation.PENDING) & Q(source_reported=False) & Q(report_count=0)),
@@ -174,13 +178,13 @@ class ReviewMeta(models.Model):
     product = models.OneToOneField(
         Product, on_delete=models.CASCADE, primary_key=True, related_name="review_meta"
     )
-    rating_1 = models.IntegerField(default=0)
-    rating_2 = models.IntegerField(default=0)
-    rating_3 = models.IntegerField(default=0)
-    rating_4 = models.IntegerField(default=0)
-    rating_5 = models.IntegerField(default=0)
-    recommended_count = models.IntegerField(default=0)
-    not_recommended_count = models.IntegerField(default=0)
+    rating_1 = models.IntegerField(default=0, db_default=0)
+    rating_2 = models.IntegerField(default=0, db_default=0)
+    rating_3 = models.IntegerField(default=0, db_default=0)
+    rating_4 = models.IntegerField(default=0, db_default=0)
+    rating_5 = models.IntegerField(default=0, db_default=0)
+    recommended_count = models.IntegerField(default=0, db_default=0)
+    not_recommended_count = models.IntegerField(default=0, db_default=0)
 
     class Meta:
         constraints = [
@@ -208,8 +212,8 @@ class CharacteristicMeta(models.Model):
     characteristic = models.OneToOneField(
         Characteristic, on_delete=models.CASCADE, primary_key=True, related_name="meta"
     )
-    value_sum = models.BigIntegerField(default=0)
-    value_count = models.IntegerField(default=0)
+    value_sum = models.BigIntegerField(default=0, db_default=0)
+    value_count = models.IntegerField(default=0, db_default=0)
 
     class Meta:
         constraints = [

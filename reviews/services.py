@@ -104,10 +104,13 @@ def moderate_review(*, review_id: int, moderation: Moderation) -> None:
 
 
 def respond_to_review(*, review_id: int, response: str | None) -> None:
-    """Set or clear the shop's answer below a review. Raises Review.DoesNotExist."""
+    """Set the staff's answer below a review, or with None show the imported one again.
+
+    Raises Review.DoesNotExist.
+    """
     product_id = Review.objects.values_list("product_id", flat=True).get(pk=review_id)
     with publish(reviews_scope(product_id)):
-        Review.objects.filter(pk=review_id).update(response=response)
+        Review.objects.filter(pk=review_id).update(staff_response=response)
 
 
 def rebuild_review_meta(*, batch: int, progress: Callable[[int], None]) -> int:

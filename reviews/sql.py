@@ -25,7 +25,7 @@ SELECT row_to_json(answer)::text FROM (
         array_to_json(ARRAY(
             SELECT row_to_json(entry) FROM (
                 SELECT review.id AS review_id, review.rating, review.summary, review.recommend,
-                    review.response, review.body,
+                    coalesce(review.staff_response, review.response) AS response, review.body,
                     to_char(review.created_at AT TIME ZONE 'UTC',
                             'YYYY-MM-DD"T00:00:00.000Z"') AS date,
                     review.reviewer_name, review.helpfulness,
@@ -192,16 +192,19 @@ _SUMS = """
 
 # The rows are made first and locked by key, so that the counting statement, whose snapshot is
 # taken after the locks, sees every review that another writer has counted.
-_LOCK = """
-WITH made AS (
-    INSERT INTO reviews_reviewmeta (product_id)
-    SELECT product_id FROM recount_product
-    WHERE EXISTS (SELECT FROM reviews_review review
-                  WHERE review.product_id = recount_product.product_id)
-    ORDER BY product_id ON CONFLICT (product_id) DO NOTHING
-)
-SELECT FROM reviews_reviewmeta JOIN recount_product USING (product_id)
-ORDER BY product_id FOR UPDATE OF reviews_reviewmeta
+_MAKE_COUNTS = """
+INSERT INTO reviews_reviewmeta (product_id)
+SELECT product_id FROM recount_product
+WHERE EXISTS (SELECT FROM reviews_review review
+              WHERE review.product_id = recount_product.product_id)
+ORDER BY product_id ON CONFLICT (product_id) DO NOTHING
+"""
+
+_LOCK_COUNTS = """
+SELECT count(*) FROM (
+    SELECT FROM reviews_reviewmeta JOIN recount_product USING (product_id)
+    ORDER BY product_id FOR UPDATE OF reviews_reviewmeta
+) locked
 """
 
 _COLUMNS = (
@@ -268,12 +271,13 @@ def recount_selected() -> int:
     """
     with connection.cursor() as cursor:
         cursor.execute("ANALYZE recount_product")
-        cursor.execute(_LOCK)
-        wrong = 0
-        for statement in (_UPDATE_COUNTS, _MAKE_SUMS, _UPDATE_SUMS):
-            cursor.execute(statement)
-            wrong += cursor.rowcount if statement is not _MAKE_SUMS else 0
-        return wrong
+        cursor.execute(_MAKE_COUNTS)
+        cursor.execute(_LOCK_COUNTS)
+        cursor.execute(_UPDATE_COUNTS)
+        wrong = int(cursor.rowcount)
+        cursor.execute(_MAKE_SUMS)
+        cursor.execute(_UPDATE_SUMS)
+        return wrong + int(cursor.rowcount)
 
 
 def fill_selected() -> None:

@@ -34,7 +34,7 @@ class Account:
         path.chmod(mode)
 
     def can_reach(self, path: Path) -> bool:
-        """Whether each folder above the resolved path lets this account pass, and it may read it."""
+        """Whether this account may pass every folder above the resolved path, and read it."""
         if not self.switched:
             return os.access(path, os.R_OK)
         resolved = path.resolve()
@@ -60,7 +60,7 @@ def service_account() -> Account:
 
 
 def reachable_copy(source: Path, destination: Path, account: Account) -> Path:
-    """The source itself where the account can read it, else a copy of it, renewed when it changed."""
+    """The source itself where the account can read it, else a copy, renewed when it changed."""
     if account.can_reach(source):
         return source
     mark = destination / ".source"

@@ -1,4 +1,4 @@
-"""Where the PostgreSQL and Redis programs come from: a setting, or the wheels in the environment."""
+"""Where the PostgreSQL and Redis programs come from: a setting, or the installed wheels."""
 
 import os
 import shutil
@@ -26,10 +26,11 @@ def postgres_bindir(
     wheel = site_packages / POSTGRES_WHEEL
     if not wheel.is_dir():
         raise StackError(
-            f"{site_packages} holds no {POSTGRES_WHEEL}: run `make up` or `make test` to install it, "
-            "or set POSTGRES_BINDIR to the folder of PostgreSQL's programs."
+            f"{site_packages} holds no {POSTGRES_WHEEL}: run `make up` or `make test` to install "
+            "it, or set POSTGRES_BINDIR to the folder of PostgreSQL's programs."
         )
-    installed = reachable_copy(wheel / "pginstall18", copies / POSTGRES_WHEEL / "pginstall18", account)
+    release = f"{POSTGRES_WHEEL}/pginstall18"
+    installed = reachable_copy(site_packages / release, copies / release, account)
     libraries = f"{POSTGRES_WHEEL}.libs"
     reachable_copy(site_packages / libraries, copies / libraries, account)
     return installed / "bin"

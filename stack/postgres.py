@@ -54,7 +54,7 @@ def socket_url(sockets: Path) -> str:
 
 
 class Postgres:
-    """One cluster: its programs, data folder and socket folder. Everything is safe to call twice."""
+    """One cluster: its programs, data and socket folders. Everything is safe to call twice."""
 
     def __init__(
         self,
@@ -117,11 +117,14 @@ class Postgres:
             return False
 
     def ensure_database(self) -> None:
-        """Make the role (which may create databases, no more) and its database unless they exist."""
-        if self.psql(f"SELECT 1 FROM pg_roles WHERE rolname = '{ROLE}'").strip() != "1":
+        """Make the role (which may also create databases) and its database unless they exist."""
+        if not self._exists(f"FROM pg_roles WHERE rolname = '{ROLE}'"):
             self.psql(f"CREATE ROLE {ROLE} LOGIN CREATEDB")
-        if self.psql(f"SELECT 1 FROM pg_database WHERE datname = '{DATABASE}'").strip() != "1":
+        if not self._exists(f"FROM pg_database WHERE datname = '{DATABASE}'"):
             self.psql(f"CREATE DATABASE {DATABASE} OWNER {ROLE}")
+
+    def _exists(self, rows: str) -> bool:
+        return self.psql(f"SELECT 1 {rows}").strip() == "1"
 
     def psql(self, statement: str, database: str = "postgres") -> str:
         """Run one statement as the cluster's superuser; unaligned rows without headings."""
@@ -158,9 +161,11 @@ class Postgres:
         partial.rename(self.data)
 
     def _refuse_other_version(self) -> None:
-        """A cluster of another major version would only fail later, with a less helpful sentence."""
+        """A cluster of another major version would fail later, with a less helpful sentence."""
         made_by = (self.data / "PG_VERSION").read_text().strip()
-        output = run([str(self.bindir / "postgres"), "--version"], failure="postgres cannot be run.")
+        output = run(
+            [str(self.bindir / "postgres"), "--version"], failure="postgres cannot be run."
+        )
         major = output.split()[2].split(".")[0]
         if made_by != major:
             raise StackError(

@@ -43,7 +43,7 @@ class Daemon:
         return self._process.pid if self._process and self._process.poll() is None else None
 
     def start(self, *, is_ready: Callable[[], bool], seconds: float = 60) -> None:
-        """Start it and wait until ``is_ready``; ``StackError`` with the end of its log if it is not."""
+        """Start it and wait until ``is_ready``; ``StackError`` with its log's end if it is not."""
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(
                 self._command,
@@ -64,7 +64,7 @@ class Daemon:
             time.sleep(POLL_SECONDS)
 
     def stop(self, seconds: float = 30) -> None:
-        """Ask it to end, wait, and kill it when it has not ended in time. Harmless when not running."""
+        """Ask it to end, wait, and kill it when it has not in time. Harmless when not running."""
         process, self._process = self._process, None
         if process is None or process.poll() is not None:
             return
@@ -88,8 +88,8 @@ def run(
     input_text: str | None = None,
     failure: str,
 ) -> str:
-    """Run to the end and return standard output; ``StackError(failure + output)`` on a non-zero exit."""
-    finished = subprocess.run(
+    """Run to the end; standard output, or ``StackError(failure + output)`` on a non-zero exit."""
+    finished: subprocess.CompletedProcess[str] = subprocess.run(
         list(command),
         env=None if environ is None else dict(environ),
         cwd=cwd,
@@ -120,7 +120,7 @@ def tail(log: Path, lines: int = 20) -> str:
 
 
 def check_socket_path(path: Path, setting: str = "ATELIER_STATE_DIR") -> None:
-    """``StackError`` naming the setting where the kernel would refuse a Unix socket of this path."""
+    """``StackError`` naming the setting where the kernel would refuse such a Unix socket."""
     length = len(os.fsencode(path))
     if length > SOCKET_PATH_LIMIT:
         raise StackError(

@@ -103,6 +103,7 @@ class Redis:
             f"unixsocket {self.socket}\n"
             "unixsocketperm 777\n"
             f"dir {self.folder}\n"
+            f"pidfile {self.folder / 'redis.pid'}\n"
             'save ""\n'
             "appendonly no\n"
             f"maxmemory {self.maxmemory}\n"

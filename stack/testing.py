@@ -20,8 +20,8 @@ class TestServices:
     that the environment already has is passed through and nothing is started for it.
     ``POSTGRES_BINDIR`` and ``REDIS_BIN`` choose other programs than the wheels'.
 
-    Without a directory a short one is made in the system's temporary folder, which is also what root
-    needs: ``nobody`` cannot enter a closed home or pytest's own temporary folders.
+    Without a directory a short one is made in the system's temporary folder, which is also what
+    root needs: ``nobody`` cannot enter a closed home or pytest's own temporary folders.
     """
 
     __test__ = False
@@ -35,7 +35,7 @@ class TestServices:
         self._redis: Redis | None = None
 
     def start(self) -> "TestServices":
-        """Start both, ready for queries; ``StackError`` with the log's end where one does not start."""
+        """Start both, ready for queries; ``StackError`` with its log's end where one does not."""
         self._account.own(self._directory, 0o755)
         try:
             self._start_postgres()

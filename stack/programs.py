@@ -1,0 +1,41 @@
+"""The supervised programs and how each wants to be stopped."""
+
+from stack.config import Config
+from stack.debian import Nginx
+from stack.nginx import command as nginx_command
+from stack.postgres import Postgres
+from stack.redis import Redis
+from stack.supervisor import Program
+
+
+def programs(
+    config: Config, nginx: Nginx, postgres: Postgres | None, redis: Redis | None
+) -> list[Program]:
+    """In the order of starting. What the settings say is elsewhere has no entry."""
+    user = config.account.name if config.account.switched else ""
+    found = []
+    if postgres:
+        found.append(Program("postgres", postgres.command, "INT", 60, config.state, user))
+    if redis:
+        found.append(Program("redis", redis.command, "TERM", 15, config.state, user))
+    found += [_instance(config, name) for name in config.instances]
+    command = nginx_command(config, nginx)
+    found.append(Program("nginx", command, "QUIT", 15, config.state, environ=nginx.environ))
+    return found
+
+
+def _instance(config: Config, name: str) -> Program:
+    configuration = config.checkout / "atelier" / "gunicorn.py"
+    return Program(
+        name=name,
+        command=[str(config.python), "-m", "gunicorn", "-c", str(configuration)],
+        stop_signal="TERM",
+        stop_seconds=15,
+        directory=config.checkout,
+        environ={
+            "WEB_NAME": name,
+            "WEB_BIND": f"unix:{config.web_sockets / name}.sock",
+            "WEB_PIDFILE": str(config.run / f"{name}.pid"),
+            "WEB_WORKERS": str(config.number("WEB_WORKERS", 2, least=1, most=64)),
+        },
+    )

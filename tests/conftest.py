@@ -1,0 +1,84 @@
+"""Real PostgreSQL and Redis for the suite, and the fixtures that every test may use.
+
+Both servers are started here, when pytest loads this file and before Django reads its settings.
+"""
+
+import atexit
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import django
+import django.conf
+import orjson
+import pytest
+
+from stack.testing import TestServices
+
+CONTRACT = Path(__file__).parent / "contract"
+
+# Every setting that the environment or a developer's .env could change: the environment wins.
+ENVIRON = {
+    "DJANGO_SETTINGS_MODULE": "atelier.settings",
+    "SECRET_KEY": "only-for-tests-" + "0123456789abcdef" * 4,
+    "SECRET_KEY_FALLBACKS": "",
+    "DEBUG": "false",
+    "HTTPS": "false",
+    "ALLOWED_HOSTS": "localhost,127.0.0.1,[::1]",
+    "CSRF_TRUSTED_ORIGINS": "",
+    "STATIC_ROOT": "",
+    "LOG_LEVEL": "INFO",
+    "CATALOGUE_CAMPUS": "hr-atelier",
+    "VISITOR_ID_KEY": "",
+    "TOKEN_KEY": "",
+    "TOKEN_ALGORITHM": "HS256",
+    "TOKEN_AUDIENCE": "",
+    "DATABASE_STATEMENT_TIMEOUT_MS": "0",
+    "DATABASE_LOCK_TIMEOUT_MS": "0",
+}
+
+if django.conf.settings.configured:
+    raise pytest.UsageError("Unset DJANGO_SETTINGS_MODULE: the suite starts its own servers first.")
+
+_services = TestServices()
+atexit.register(_services.stop)
+_services.start()
+os.environ.update(ENVIRON)
+os.environ.update(_services.environ)
+django.setup()
+
+
+def pytest_unconfigure() -> None:
+    _services.stop()
+
+
+@pytest.fixture
+def client() -> Any:
+    """Django's test client, under a name that the site answers to."""
+    from django.test import Client
+
+    return Client(SERVER_NAME="localhost")
+
+
+@pytest.fixture
+def golden() -> Callable[[str], bytes]:
+    """The bytes that an answer must have: a file of `tests/contract` without its white space."""
+
+    def read(name: str) -> bytes:
+        return orjson.dumps(orjson.loads((CONTRACT / f"{name}.json").read_bytes()))
+
+    return read
+
+
+@pytest.fixture
+def get_json(client: Any) -> Callable[..., Any]:
+    """GET a path that must answer 200 with JSON, and read it."""
+
+    def get(path: str, query: dict[str, Any] | None = None, **headers: str) -> Any:
+        response = client.get(path, query or {}, headers=headers)
+        assert response.status_code == 200, response.content
+        assert response["Content-Type"] == "application/json; charset=utf-8"
+        return orjson.loads(response.content)
+
+    return get
