@@ -42,6 +42,7 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "atelier.core.middleware.ContentSecurityMiddleware",
 ]
 
 ROOT_URLCONF = "atelier.urls"
@@ -162,6 +163,9 @@ SPECTACULAR_SETTINGS = {
     "ENUM_NAME_OVERRIDES": {},
 }
 
+# Where import commands write the lines that they reject, unless told otherwise.
+IMPORT_REJECTS_DIR = env.text("IMPORT_REJECTS_DIR", default=str(BASE_DIR / "var" / "rejects"))
+
 # Sent as `campus` with every product, as the legacy API did; no data set carries it.
 CATALOGUE_CAMPUS = env.text("CATALOGUE_CAMPUS", default="hr-atelier")
 
@@ -173,3 +177,15 @@ TOKEN_AUDIENCE = env.text("TOKEN_AUDIENCE", default="")
 
 LOGGING_CONFIG = None
 configure_logging(level=env.text("LOG_LEVEL", default="INFO"))
+
+# The admin's theme. Its private API changes between releases, hence the exact pin.
+UNFOLD = {
+    "SITE_TITLE": "atelier",
+    "SITE_HEADER": "atelier",
+    "SITE_SUBHEADER": "Products and reviews",
+    "SITE_SYMBOL": "checkroom",
+    "SITE_URL": "/docs/",
+    # A model's own page has no public twin.
+    "SHOW_VIEW_ON_SITE": False,
+    "SHOW_BACK_BUTTON": True,
+}

@@ -126,11 +126,26 @@ def rebuild_review_meta(*, batch: int, progress: Callable[[int], None]) -> int:
     return wrong
 
 
+def recount_reviews(*, products: str) -> int:
+    """Recount the aggregates of the products whose ids a query answers, in the caller's door.
+
+    Locks their ReviewMeta rows until the commit. Answers the number of rows that were wrong.
+    """
+    sql.select_products(products)
+    return sql.recount_selected()
+
+
+def review_counts() -> dict[str, str]:
+    """The counters of ReviewMeta, each with the SQL that counts it over a product's reviews."""
+    return dict(sql.COUNTS)
+
+
 def _rebuild_batch(low: int, high: int) -> int:
     try:
         with publish(EPOCH):
-            sql.select_range(low=low, high=high)
-            wrong = sql.recount_selected()
+            wrong = recount_reviews(
+                products=f"SELECT id FROM products_product WHERE id >= {low:d} AND id < {high:d}"
+            )
             if not wrong:
                 raise _NothingWrong
             return wrong

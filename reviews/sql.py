@@ -165,20 +165,21 @@ CREATE TEMPORARY TABLE IF NOT EXISTS recount_product (product_id bigint PRIMARY 
     ON COMMIT DELETE ROWS
 """
 
-_COUNTS = """
-    SELECT product_id,
-        count(*) FILTER (WHERE rating = 1) AS rating_1,
-        count(*) FILTER (WHERE rating = 2) AS rating_2,
-        count(*) FILTER (WHERE rating = 3) AS rating_3,
-        count(*) FILTER (WHERE rating = 4) AS rating_4,
-        count(*) FILTER (WHERE rating = 5) AS rating_5,
-        count(*) FILTER (WHERE recommend) AS recommended_count,
-        count(*) FILTER (WHERE NOT recommend) AS not_recommended_count
+# The columns of ReviewMeta, each with its count over a product's reviews.
+COUNTS = {
+    **{f"rating_{stars}": f"count(*) FILTER (WHERE rating = {stars})" for stars in range(1, 6)},
+    "recommended_count": "count(*) FILTER (WHERE recommend)",
+    "not_recommended_count": "count(*) FILTER (WHERE NOT recommend)",
+}
+_COLUMNS = ", ".join(COUNTS)
+
+_COUNTS = f"""
+    SELECT product_id, {", ".join(f"{count} AS {name}" for name, count in COUNTS.items())}
     FROM recount_product
     JOIN reviews_review review USING (product_id)
     WHERE review.moderation <> 'rejected'
     GROUP BY product_id
-"""
+"""  # noqa: S608 - constants only
 
 _SUMS = """
     SELECT rated.characteristic_id, sum(rated.value) AS value_sum, count(*) AS value_count
@@ -207,17 +208,14 @@ SELECT count(*) FROM (
 ) locked
 """
 
-_COLUMNS = (
-    "rating_1, rating_2, rating_3, rating_4, rating_5, recommended_count, not_recommended_count"
-)
-_ZEROS = ", ".join(f"coalesce(counted.{column}, 0)" for column in _COLUMNS.split(", "))
+_ZEROS = ", ".join(f"coalesce(counted.{column}, 0)" for column in COUNTS)
 
 _UPDATE_COUNTS = f"""
 WITH counted AS ({_COUNTS})
 UPDATE reviews_reviewmeta meta SET ({_COLUMNS}) = ROW({_ZEROS})
 FROM recount_product LEFT JOIN counted USING (product_id)
 WHERE meta.product_id = recount_product.product_id
-    AND ({", ".join("meta." + column for column in _COLUMNS.split(", "))})
+    AND ({", ".join("meta." + column for column in COUNTS)})
         IS DISTINCT FROM ({_ZEROS})
 """  # noqa: S608 - constants only
 
@@ -242,25 +240,14 @@ WHERE meta.characteristic_id = characteristic.id
         IS DISTINCT FROM (coalesce(counted.value_sum, 0), coalesce(counted.value_count, 0))
 """  # noqa: S608 - constants only
 
-_FILL_COUNTS = f"""
-INSERT INTO reviews_reviewmeta (product_id, {_COLUMNS})
-SELECT product_id, {_COLUMNS} FROM ({_COUNTS}) counted
-"""  # noqa: S608 - constants only
-
-_FILL_SUMS = f"""
-INSERT INTO reviews_characteristicmeta (characteristic_id, value_sum, value_count)
-SELECT characteristic_id, value_sum, value_count FROM ({_SUMS}) counted
-"""  # noqa: S608 - constants only
-
-
-def select_range(*, low: int, high: int) -> None:
-    """Select the products with low <= id < high, replacing the selection."""
+def select_products(query: str) -> None:
+    """Select the products whose ids the query answers, replacing the selection."""
     with connection.cursor() as cursor:
         cursor.execute(CREATE_SELECTION)
         cursor.execute("DELETE FROM recount_product")
         cursor.execute(
-            "INSERT INTO recount_product SELECT id FROM products_product WHERE id >= %s AND id < %s",
-            [low, high],
+            "INSERT INTO recount_product SELECT DISTINCT picked.id"  # noqa: S608 - code's own SQL
+            f" FROM ({query}) picked (id) WHERE picked.id IS NOT NULL"
         )
 
 
@@ -278,11 +265,3 @@ def recount_selected() -> int:
         cursor.execute(_MAKE_SUMS)
         cursor.execute(_UPDATE_SUMS)
         return wrong + int(cursor.rowcount)
-
-
-def fill_selected() -> None:
-    """Count the selected products into empty aggregate tables, which nobody else writes yet."""
-    with connection.cursor() as cursor:
-        cursor.execute("ANALYZE recount_product")
-        cursor.execute(_FILL_COUNTS)
-        cursor.execute(_FILL_SUMS)

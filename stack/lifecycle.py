@@ -210,7 +210,10 @@ class Stack:
         )
 
     def _apply_supervisor_config(self) -> set[str]:
-        """Take up programs whose definition changed. Names of those that were started anew."""
+        """Take up programs whose definition changed, one after the other. Names of those started.
+
+        PostgreSQL and Redis keep running as they are: restarting them would lose requests.
+        """
         conf = self.config.rendered / "supervisord.conf"
         text = self._supervisor_text()
         if conf.read_text() == text:
@@ -219,14 +222,21 @@ class Stack:
         added, changed, removed = self.client.reload()
         for name in removed:
             self.client.remove(name)
-        for name in changed:
+        renewable = {*self.config.instances, "nginx"}
+        for name in sorted({*changed, *added} & renewable):
+            self._replace(name, known=name in changed)
+        for name in sorted({*changed, *added} - renewable):
+            self.say(f"{name}: `make down` and `make up` apply its new definition")
+        return {*changed, *added} & renewable
+
+    def _replace(self, name: str, *, known: bool) -> None:
+        if known:
             self.client.remove(name)
-        for name in [*changed, *added]:
-            self.client.add(name)
-            self.client.start(name)
-            if name in self.config.instances:
-                self._wait_instance(name)
-        return {*changed, *added}
+        self.client.add(name)
+        self.client.start(name)
+        if name in self.config.instances:
+            self._wait_instance(name)
+            self.say(f"{name} started anew")
 
     def _start_storage(self, postgres: Postgres | None, redis: Redis | None) -> None:
         for name, service in (("postgres", postgres), ("redis", redis)):

@@ -1,16 +1,25 @@
-"""Throw-away PostgreSQL and Redis for the test suite."""
+"""Throw-away servers for the test suite: PostgreSQL and Redis, or the whole stack."""
 
 import os
 import shutil
+import socket
+import sys
 import sysconfig
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
 
+from stack import config as configuration
+from stack import debian, dotenv, probes
 from stack.accounts import service_account
 from stack.binaries import postgres_bindir, redis_server
+from stack.config import Config
+from stack.lifecycle import Stack
 from stack.postgres import THROW_AWAY, Postgres
+from stack.postgres import socket_url as postgres_url
 from stack.redis import Redis
+from stack.redis import socket_url as redis_url
 
 
 class TestServices:
@@ -103,6 +112,72 @@ class TestServices:
         return True
 
 
+class TestStack:
+    """The whole stack of this checkout under a supervisor of its own, gone at ``stop``.
+
+    ``settings`` are laid over defaults that suit tests: a free port, few sample products, one
+    worker an instance. It runs on the Python that runs the tests, and this checkout's code.
+    """
+
+    __test__ = False
+
+    def __init__(self, settings: Mapping[str, str] | None = None) -> None:
+        self._folder = Path(tempfile.mkdtemp(prefix="atelier-e2e-"))
+        self.said: list[str] = []
+        environ = {**os.environ, **self._settings(), **(settings or {})}
+        self.config = Config(
+            configuration.CHECKOUT, Path(sys.executable), environ, service_account()
+        )
+        self.stack = Stack(
+            self.config,
+            nginx=debian.nginx(configuration.load().state / "debian"),
+            site_packages=_site_packages(),
+            environ=environ,
+            say=self.said.append,
+        )
+
+    @property
+    def port(self) -> int:
+        return self.config.http_port
+
+    @property
+    def url(self) -> str:
+        return probes.base_url(self.config)
+
+    def start(self) -> "TestStack":
+        self._folder.chmod(0o755)
+        try:
+            self.stack.up()
+        except BaseException:
+            self.stop()
+            raise
+        return self
+
+    def stop(self) -> None:
+        self.stack.down()
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+    def pids(self, program: str) -> list[int]:
+        """The process of a program and its children."""
+        main = self.stack.client.pid(program)
+        return [main, *sorted(probes.children(main))]
+
+    def _settings(self) -> dict[str, str]:
+        run = self._folder / "run"
+        return {
+            "ATELIER_STATE_DIR": str(self._folder),
+            "STATIC_ROOT": str(self._folder / "static"),
+            "DATABASE_URL": postgres_url(run / "postgres"),
+            "REDIS_URL": redis_url(run / "redis"),
+            "HTTP_HOST": "127.0.0.1",
+            "HTTP_PORT": str(_free_port()),
+            "SECRET_KEY": dotenv.secret_key(),
+            "ADMIN_PASSWORD": dotenv.password(),
+            "SAMPLE_PRODUCTS": "20",
+            "WEB_WORKERS": "1",
+        }
+
+
 def services(directory: Path | str | None = None) -> TestServices:
     """Started services; the caller puts ``environ`` in place and calls ``stop`` in the end."""
     return TestServices(directory).start()
@@ -110,3 +185,9 @@ def services(directory: Path | str | None = None) -> TestServices:
 
 def _site_packages() -> Path:
     return Path(sysconfig.get_path("purelib"))
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])

@@ -1,7 +1,6 @@
 """The virtual environment: made from hashed pins, renewed only when the pins change."""
 
 import hashlib
-import importlib.util
 import os
 import shutil
 import sys
@@ -52,14 +51,19 @@ class VirtualEnvironment:
         if self._has_pip():
             return
         shutil.rmtree(self.folder, ignore_errors=True)
-        has_ensurepip = importlib.util.find_spec("ensurepip") is not None
-        options = [] if has_ensurepip else ["--without-pip"]
+        try:
+            self._venv()
+        except StackError:
+            # Debian's Python without python3-venv: no ensurepip, or one without its wheels.
+            shutil.rmtree(self.folder, ignore_errors=True)
+            self._venv("--without-pip")
+            self._bootstrap_pip(self._pip_wheel())
+
+    def _venv(self, *options: str) -> None:
         run(
             [sys.executable, "-m", "venv", *options, str(self.folder)],
             failure=f"The virtual environment {self.folder} could not be made.",
         )
-        if not has_ensurepip:
-            self._bootstrap_pip(self._pip_wheel())
 
     def _install(self, lock: str) -> None:
         run(

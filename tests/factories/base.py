@@ -7,6 +7,9 @@ from factory.django import DjangoModelFactory
 
 from atelier.core.publishing import EPOCH, publish
 
+# The data set's range, above the ids that tests name themselves.
+FIRST_ID = 10_001
+
 
 class PublicFactory(DjangoModelFactory):
     """Writes a row of a public table, through a door of its own where none is open."""

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 import factory
 
 from reviews import models, services
-from tests.factories.base import PublicFactory
+from tests.factories.base import FIRST_ID, PublicFactory
 from tests.factories.products import ProductFactory
 
 
@@ -14,7 +14,7 @@ class ReviewFactory(PublicFactory):
     class Meta:
         model = models.Review
 
-    id = factory.Sequence(lambda number: number + 1)
+    id = factory.Sequence(lambda number: FIRST_ID + number)
     product = factory.SubFactory(ProductFactory)
     rating = 4
     created_at = datetime(2021, 6, 19, 13, 5, 59, 123_000, UTC)
@@ -32,7 +32,7 @@ class ReviewPhotoFactory(PublicFactory):
     class Meta:
         model = models.ReviewPhoto
 
-    id = factory.Sequence(lambda number: number + 1)
+    id = factory.Sequence(lambda number: FIRST_ID + number)
     review = factory.SubFactory(ReviewFactory)
     url = factory.LazyAttribute(lambda photo: f"https://images.example/review/{photo.id}")
 
@@ -41,7 +41,7 @@ class CharacteristicFactory(PublicFactory):
     class Meta:
         model = models.Characteristic
 
-    id = factory.Sequence(lambda number: number + 1)
+    id = factory.Sequence(lambda number: FIRST_ID + number)
     product = factory.SubFactory(ProductFactory)
     name = "Fit"
 
@@ -52,7 +52,7 @@ class CharacteristicReviewFactory(PublicFactory):
     class Meta:
         model = models.CharacteristicReview
 
-    id = factory.Sequence(lambda number: number + 1)
+    id = factory.Sequence(lambda number: FIRST_ID + number)
     review = factory.SubFactory(ReviewFactory)
     characteristic = factory.SubFactory(
         CharacteristicFactory, product=factory.SelfAttribute("..review.product")

@@ -1,0 +1,302 @@
+"""What every admin of public data shares: quick at ten million rows, writes through the door."""
+
+from collections.abc import Callable, Collection, Iterable
+from typing import Any
+
+import structlog
+from django.contrib import messages
+from django.contrib.admin import ShowFacets
+from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
+from django.contrib.admin.utils import unquote
+from django.db import IntegrityError, models
+from django.forms import Field
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from unfold.admin import ModelAdmin, TabularInline
+from unfold.paginator import InfinitePaginator
+from unfold.views import ChangeList
+from unfold.widgets import UnfoldAdminTextInputWidget, UnfoldForeignKeyRawIdWidget
+
+from atelier.core.errors import AtelierError
+from atelier.core.numbers import whole_number
+from atelier.core.publishing import publish
+
+logger = structlog.get_logger(__name__)
+
+# Pages reach this far; whoever looks for an older row searches. A farther walk costs seconds.
+FARTHEST_ROW = 100_000
+
+DELETE_SELECTED = "delete_selected"
+CHANGED_MEANWHILE = "Somebody changed the same rows meanwhile. Nothing was saved; try again."
+
+
+def id_of(text: str | None) -> int | None:
+    """The id that Django's forms and URLs would read from the text, None where it is none."""
+    try:
+        return int(text or "")
+    except ValueError:
+        return None
+
+
+class BoundedPaginator(InfinitePaginator):
+    """Previous and next, without a count."""
+
+    count = FARTHEST_ROW
+
+
+class QuickChangeList(ChangeList):
+    """Orders by `sortable_by` only, whatever the query string says: those columns have an index."""
+
+    def get_ordering_field(self, field_name: Any) -> Any:
+        return super().get_ordering_field(field_name) if field_name in self.sortable_by else None
+
+
+class TextFields:
+    """`single_line` names text fields with a one-line input; cleared nullable text becomes null."""
+
+    single_line: Collection[str] = ()
+
+    def formfield_for_dbfield(
+        self, db_field: models.Field, request: HttpRequest, **kwargs: Any
+    ) -> Field | None:
+        if db_field.name in self.single_line:
+            kwargs["widget"] = UnfoldAdminTextInputWidget()
+        field = super().formfield_for_dbfield(db_field, request, **kwargs)  # type: ignore[misc]
+        if isinstance(db_field, models.TextField) and db_field.null and field is not None:
+            field.empty_value = None
+        return field
+
+
+class BareRawIdWidget(UnfoldForeignKeyRawIdWidget):
+    """A raw id without the name beside it, which would cost a query for each row."""
+
+    def label_and_url_for_value(self, value: Any) -> tuple[str, str]:
+        return "", ""
+
+
+class BareRawIds:
+    """Every foreign key that can be edited is a raw id with a search window."""
+
+    def formfield_for_foreignkey(
+        self, db_field: models.ForeignKey, request: HttpRequest, **kwargs: Any
+    ) -> Field | None:
+        kwargs["widget"] = BareRawIdWidget(
+            db_field.remote_field,
+            self.admin_site,  # type: ignore[attr-defined]
+        )
+        return super().formfield_for_foreignkey(  # type: ignore[misc]
+            db_field, request, **kwargs
+        )
+
+
+class QuickInline(TextFields, BareRawIds, TabularInline):
+    """Rows of the edited object, a page of them at a time, in the order of their index."""
+
+    extra = 0
+    per_page = 50
+    ordering = ("id",)
+
+
+class ReadOnly:
+    """To be looked at only."""
+
+    def has_add_permission(self, request: HttpRequest, obj: models.Model | None = None) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: models.Model | None = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: models.Model | None = None) -> bool:
+        return False
+
+
+class QuickModelAdmin(TextFields, BareRawIds, ModelAdmin):
+    """Lists a table of any size: no counts, ordered by an index, searched by indexed columns."""
+
+    list_per_page = 50
+    list_max_show_all = 0
+    paginator = BoundedPaginator
+    show_full_result_count = False
+    show_facets = ShowFacets.NEVER
+    # An action changes what its page shows, never "all rows".
+    list_disable_select_all = True
+    ordering = ("-id",)
+    sortable_by: Collection[str] = ("id",)
+    # Django shows a search box where there are search fields; what is searched is `ids_searched`.
+    search_fields = ("id",)
+    ids_searched: Collection[str] = ("id",)
+    # What a query string may filter by; Django would allow any column.
+    indexed_lookups: Collection[str] = ("id", "id__exact")
+
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
+        return QuickChangeList
+
+    def lookup_allowed(self, lookup: str, value: str, request: HttpRequest) -> bool:
+        return lookup in self.indexed_lookups
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: models.QuerySet, search_term: str
+    ) -> tuple[models.QuerySet, bool]:
+        term = search_term.strip()
+        if not term:
+            return queryset, False
+        number = whole_number(term)
+        if number is None:
+            return self.search_words(queryset, term), False
+        matches = models.Q()
+        for name in self.ids_searched:
+            matches |= models.Q(**{name: number})
+        return queryset.filter(matches), False
+
+    def search_words(self, queryset: models.QuerySet, words: str) -> models.QuerySet:
+        return queryset.none()
+
+    def response_action(
+        self, request: HttpRequest, queryset: models.QuerySet
+    ) -> HttpResponse | None:
+        if request.POST.get("select_across", "0") not in {"", "0"}:
+            self.message_user(request, "Actions work on selected rows only.", messages.ERROR)
+            return None
+        return super().response_action(request, queryset)
+
+
+class PublishedModelAdmin(QuickModelAdmin):
+    """Commits every POST that writes through one door, which Django's own transaction joins.
+
+    The scopes have to be known before the form is read, so subclasses say them. An empty answer
+    opens no door: the form is going to be refused, and PostgreSQL refuses the write if not.
+    """
+
+    def addition_scopes(self, request: HttpRequest) -> Iterable[str]:
+        raise NotImplementedError
+
+    def change_scopes(self, object_id: int) -> Iterable[str]:
+        raise NotImplementedError
+
+    def deletion_scopes(self, ids: Collection[int]) -> Iterable[str]:
+        raise NotImplementedError
+
+    def changeform_view(
+        self,
+        request: HttpRequest,
+        object_id: str | None = None,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> Any:
+        def page() -> HttpResponse:
+            return super(PublishedModelAdmin, self).changeform_view(
+                request, object_id, form_url, extra_context
+            )
+
+        if request.method != "POST":
+            return page()
+        if object_id is None or "_saveasnew" in request.POST:
+            return self._through_the_door(request, self.addition_scopes(request), page)
+        known = id_of(unquote(object_id))
+        return self._through_the_door(
+            request, () if known is None else self.change_scopes(known), page
+        )
+
+    def delete_view(
+        self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
+    ) -> Any:
+        def page() -> HttpResponse:
+            return super(PublishedModelAdmin, self).delete_view(request, object_id, extra_context)
+
+        known = id_of(unquote(object_id))
+        if request.method != "POST" or known is None:
+            return page()
+        return self._through_the_door(request, self.deletion_scopes([known]), page)
+
+    def changelist_view(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> Any:
+        """Only a confirmed deletion writes inside one door; other actions call services."""
+
+        def page() -> HttpResponse:
+            return super(PublishedModelAdmin, self).changelist_view(request, extra_context)
+
+        confirmed = DELETE_SELECTED in request.POST.getlist("action") and "post" in request.POST
+        if not confirmed:
+            return page()
+        ids = {id_of(text) for text in request.POST.getlist(ACTION_CHECKBOX_NAME)} - {None}
+        scopes = self.deletion_scopes(sorted(key for key in ids if key is not None))
+        return self._through_the_door(request, scopes, page)
+
+    def get_deleted_objects(
+        self, objs: Iterable[models.Model], request: HttpRequest
+    ) -> tuple[list[str], dict[str, int], set[str], list[str]]:
+        """The objects, the numbers of rows that go with them, and what stands in the way.
+
+        Django's own names every row, which for a much reviewed product is every review.
+        """
+        objects = list(objs)
+        named = [f"{self.opts.verbose_name}: {one}" for one in objects]
+        counts = {str(self.opts.verbose_name_plural): len(objects)}
+        lacking: set[str] = set()
+        protected: list[str] = []
+        for relation in _relations(self.model):
+            related = relation.related_model
+            plural = str(related._meta.verbose_name_plural)
+            rows = related._base_manager.filter(
+                **{f"{relation.field.name}__in": [one.pk for one in objects]}
+            )
+            if relation.on_delete is models.PROTECT:
+                if rows.exists():
+                    protected.append(plural)
+                continue
+            if number := rows.count():
+                counts[plural] = counts.get(plural, 0) + number
+            admin = self.admin_site._registry.get(related)
+            if admin and not admin.has_delete_permission(request):
+                lacking.add(str(related._meta.verbose_name))
+        return named, counts, lacking, protected
+
+    def log_addition(self, request: HttpRequest, obj: Any, message: Any) -> Any:
+        self._wrote(request)
+        return super().log_addition(request, obj, message)
+
+    def log_change(self, request: HttpRequest, obj: Any, message: Any) -> Any:
+        self._wrote(request)
+        return super().log_change(request, obj, message)
+
+    def log_deletions(self, request: HttpRequest, queryset: Any) -> Any:
+        self._wrote(request)
+        return super().log_deletions(request, queryset)
+
+    def _wrote(self, request: HttpRequest) -> None:
+        request.admin_wrote = True  # type: ignore[attr-defined]
+
+    def _through_the_door(
+        self, request: HttpRequest, scopes: Iterable[str], page: Callable[[], HttpResponse]
+    ) -> HttpResponse:
+        held = tuple(scopes)
+        if not held:
+            return page()
+        try:
+            with publish(*held):
+                response = page()
+                if not getattr(request, "admin_wrote", False):
+                    raise _NothingWritten
+        except _NothingWritten:
+            return response
+        except (AtelierError, IntegrityError) as error:
+            logger.warning("the admin's write was refused", exc_info=error)
+            # Reading the messages drops them: one of them says that all went well.
+            list(messages.get_messages(request))
+            told = error.message if isinstance(error, AtelierError) else CHANGED_MEANWHILE
+            self.message_user(request, told, messages.ERROR)
+            return HttpResponseRedirect(request.get_full_path())
+        return response
+
+
+class _NothingWritten(Exception):
+    """Rolls back the door of a refused form, so that the caches keep their tags."""
+
+
+def _relations(model: type[models.Model]) -> Iterable[Any]:
+    """The foreign keys that point at the model, hidden ones too."""
+    return [
+        field
+        for field in model._meta.get_fields(include_hidden=True)
+        if field.auto_created and not field.concrete and (field.one_to_many or field.one_to_one)
+    ]

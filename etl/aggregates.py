@@ -1,0 +1,57 @@
+"""The review aggregates after an import: built anew, or recounted where something changed."""
+
+from collections.abc import Sequence
+
+from django.db import connection
+
+from etl.building import Successors, is_empty
+from etl.merging import Changes
+from reviews import services
+
+COUNTS_TABLE = "reviews_reviewmeta"
+SUMS_TABLE = "reviews_characteristicmeta"
+REVIEWS_TABLE = "reviews_review"
+RATINGS_TABLE = "reviews_characteristicreview"
+
+
+def build_aggregates(successors: Successors) -> bool:
+    """Build both aggregate tables beside the live ones; False where they must be recounted."""
+    if REVIEWS_TABLE not in successors.tables or not (
+        is_empty(COUNTS_TABLE) and is_empty(SUMS_TABLE)
+    ):
+        return False
+    review, rated = successors.name_of(REVIEWS_TABLE), successors.name_of(RATINGS_TABLE)
+    counts = services.review_counts()
+    successors.build(
+        COUNTS_TABLE,
+        f"product_id, {', '.join(counts)}",
+        f"SELECT product_id, {', '.join(counts.values())} FROM {review} review"
+        " WHERE moderation <> 'rejected' GROUP BY product_id",
+    )
+    successors.build(
+        SUMS_TABLE,
+        "characteristic_id, value_sum, value_count",
+        f"SELECT characteristic_id, sum(value), count(*) FROM {rated} rated"
+        f" JOIN {review} review ON review.id = rated.review_id"
+        " WHERE review.moderation <> 'rejected' GROUP BY characteristic_id",
+    )
+    return True
+
+
+def affected_products(changes: Sequence[Changes], *, everything: bool) -> str:
+    """SQL of the ids of the products whose reviews the changes touch, before and after."""
+    if everything:
+        return "SELECT id FROM products_product"
+    parts = []
+    for change in changes:
+        joined = f"{change.table} change LEFT JOIN {change.staged.kind.table} live USING (id)"
+        if change.staged.kind.name in {"reviews", "characteristics"}:
+            parts.append(
+                f"SELECT unnest(ARRAY[change.product_id, live.product_id]) FROM {joined}"
+            )
+        elif change.staged.kind.name == "characteristic_reviews":
+            parts.append(
+                f"SELECT owner.product_id FROM {joined} JOIN reviews_characteristic owner"
+                " ON owner.id IN (change.characteristic_id, live.characteristic_id)"
+            )
+    return " UNION ".join(parts) or "SELECT NULL::bigint WHERE false"

@@ -1,0 +1,129 @@
+"""Reading a file line by line and run by run, in bounded memory."""
+
+import re
+from typing import BinaryIO
+
+BLOCK_BYTES = 1 << 20
+MAX_LINE_BYTES = 1 << 20
+# What is kept of a line that is too long to be one.
+KEPT_BYTES = 4096
+UTF8_BOM = b"\xef\xbb\xbf"
+
+
+class TooLong(Exception):
+    """A line beyond MAX_LINE_BYTES, now passed; `beginning` is what was kept of it."""
+
+    def __init__(self, beginning: bytes) -> None:
+        super().__init__("line too long")
+        self.beginning = beginning
+
+
+class Lines:
+    """The physical lines of a stream, handed out singly or as runs that match a pattern.
+
+    `number` is the number of the last line handed out, counted from 1. Memory holds a few blocks
+    at most, whatever the stream contains. A byte-order mark at the start is passed over.
+    """
+
+    def __init__(self, stream: BinaryIO) -> None:
+        self._stream = stream
+        self._buffer = stream.read(BLOCK_BYTES)
+        self.has_bom = self._buffer.startswith(UTF8_BOM)
+        self._position = len(UTF8_BOM) if self.has_bom else 0
+        self._ended = not self._buffer
+        self._end = 0
+        self._valid_end = 0
+        self.number = 0
+        self._complete()
+
+    def run(self, pattern: re.Pattern[bytes]) -> bytes:
+        """The longest run of lines, within this block, that matches; empty where none does."""
+        match = pattern.match(self._buffer, self._position, self._valid_end)
+        if match is None or match.end() == self._position:
+            return b""
+        self._position = match.end()
+        run = match.group()
+        self.number += run.count(b"\n")
+        return run
+
+    def line(self) -> bytes | None:
+        """The next line without its line feed, or None at the end. Raises TooLong past such one."""
+        while self._position >= self._end:
+            if self._ended:
+                return None
+            self._read_on()
+        stop = self._buffer.index(b"\n", self._position)
+        line = self._buffer[self._position : stop]
+        self._position = stop + 1
+        self.number += 1
+        if self._position > self._valid_end:
+            self._validate()
+        return line
+
+    def peek(self, count: int) -> list[bytes]:
+        """Up to `count` lines that follow, without taking them; a line too long ends them."""
+        while not self._ended and len(self._buffer) - self._position < 2 * MAX_LINE_BYTES:
+            if self._buffer.count(b"\n", self._position, self._end) >= count:
+                break
+            self._append()
+        return self._buffer[self._position : self._end].split(b"\n", count)[:-1][:count]
+
+    def skip(self, count: int) -> None:
+        """Pass over `count` lines, a block at a time where it can."""
+        while count > 0:
+            complete = self._buffer.count(b"\n", self._position, self._end)
+            if complete == 0:
+                try:
+                    if self.line() is None:
+                        return
+                except TooLong:
+                    pass
+                count -= 1
+            elif complete <= count:
+                self._position = self._end
+                self.number += complete
+                count -= complete
+            else:
+                for _ in range(count):
+                    self._position = self._buffer.index(b"\n", self._position) + 1
+                self.number += count
+                return
+
+    def _append(self) -> None:
+        block = self._stream.read(BLOCK_BYTES)
+        self._buffer = self._buffer[self._position :] + block
+        self._position = 0
+        self._ended = not block
+        self._complete()
+
+    def _read_on(self) -> None:
+        """Read until another line is complete; a line too long is passed, and told of."""
+        self._append()
+        if self._end or self._ended or len(self._buffer) <= MAX_LINE_BYTES:
+            return
+        beginning = self._buffer[:KEPT_BYTES]
+        self.number += 1
+        while self._buffer and b"\n" not in self._buffer:
+            self._buffer = self._stream.read(BLOCK_BYTES)
+        self._ended = not self._buffer
+        self._position = self._buffer.find(b"\n") + 1
+        self._complete()
+        raise TooLong(beginning)
+
+    def _complete(self) -> None:
+        """Find the end of the last complete line; the last line of all needs no line feed."""
+        if self._ended and self._buffer[self._position :] and not self._buffer.endswith(b"\n"):
+            self._buffer += b"\n"
+        self._end = self._buffer.rfind(b"\n") + 1
+        self._validate()
+
+    def _validate(self) -> None:
+        """Find up to which line the buffer is UTF-8."""
+        rest = memoryview(self._buffer)[self._position : self._end]
+        try:
+            str(rest, "utf-8")
+        except UnicodeDecodeError as error:
+            bad = self._position + error.start
+            self._valid_end = self._buffer.rfind(b"\n", 0, bad) + 1
+        else:
+            self._valid_end = self._end

@@ -1,0 +1,325 @@
+"""What only the whole stack can show: real nginx, three gunicorn instances, one supervisor."""
+
+import http.client
+import json
+import os
+import signal
+import socket
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import pytest
+
+from stack import probes
+from stack.testing import TestStack
+
+pytestmark = pytest.mark.e2e
+
+UNTRUSTED = "127.0.0.2"  # a second loopback address, outside of TRUSTED_NETWORKS below
+
+
+@dataclass
+class Answer:
+    status: int
+    headers: http.client.HTTPMessage
+    body: bytes
+
+
+@pytest.fixture(scope="module")
+def stack() -> Iterator[TestStack]:
+    started = TestStack(
+        {"TRUSTED_NETWORKS": "127.0.0.1", "RATE_LIMIT": "5", "RATE_BURST": "5"}
+    ).start()
+    yield started
+    started.stop()
+
+
+@pytest.fixture
+def ask(stack: TestStack) -> Callable[..., Answer]:
+    """Send one request through nginx, from a trusted address unless told otherwise."""
+
+    def send(
+        method: str,
+        path: str,
+        headers: dict[str, str] | None = None,
+        body: bytes | None = None,
+        source: str = "127.0.0.1",
+    ) -> Answer:
+        connection = http.client.HTTPConnection(
+            "127.0.0.1", stack.port, timeout=20, source_address=(source, 0)
+        )
+        try:
+            connection.request(method, path, body=body, headers=headers or {})
+            response = connection.getresponse()
+            return Answer(response.status, response.headers, response.read())
+        finally:
+            connection.close()
+
+    return send
+
+
+class Load:
+    """GETs from several clients at once, until told to stop, counted by outcome."""
+
+    def __init__(self, ask: Callable[..., Answer], path: str = "/products") -> None:
+        self.outcomes: Counter[object] = Counter()
+        self.slowest = 0.0
+        self._ask = ask
+        self._path = path
+        self._stopped = threading.Event()
+        self._clients = [threading.Thread(target=self._run) for _ in range(4)]
+
+    def __enter__(self) -> "Load":
+        for client in self._clients:
+            client.start()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._stopped.set()
+        for client in self._clients:
+            client.join()
+
+    def _run(self) -> None:
+        while not self._stopped.is_set():
+            began = time.monotonic()
+            try:
+                outcome: object = self._ask("GET", self._path).status
+            except (OSError, http.client.HTTPException) as error:
+                outcome = repr(error)
+            self.outcomes[outcome] += 1
+            self.slowest = max(self.slowest, time.monotonic() - began)
+
+
+def test_sample_data_is_served(ask):
+    answer = ask("GET", "/products?count=3")
+
+    assert answer.status == 200
+    assert [row["id"] for row in json.loads(answer.body)] == [1, 2, 3]
+
+
+@pytest.mark.parametrize("campus", ["hr-rfp", "hr-lax", "anything"])
+def test_legacy_base_path_is_the_same_without_a_redirect(ask, campus):
+    legacy = ask("GET", f"/api/fec2/{campus}/products?page=2&count=2")
+
+    assert legacy.status == 200
+    assert legacy.body == ask("GET", "/products?page=2&count=2").body
+
+
+def test_legacy_base_path_reaches_reviews_with_its_query(ask):
+    answer = ask("GET", "/api/fec2/hr-rfp/reviews/?product_id=1&count=7")
+
+    assert answer.status == 200
+    assert json.loads(answer.body)["count"] == 7
+
+
+@pytest.mark.parametrize("path", ["/products", "/reviews/1/helpful", "/api/fec2/hr-rfp/reviews"])
+def test_preflight_is_answered_for_public_routes(ask, path):
+    asked = {
+        "Origin": "https://shop.example",
+        "Access-Control-Request-Method": "PUT",
+        "Access-Control-Request-Headers": "authorization,content-type",
+    }
+    answer = ask("OPTIONS", path, headers=asked)
+
+    assert (answer.status, answer.body) == (204, b"")
+    assert answer.headers["Access-Control-Allow-Origin"] == "*"
+    assert answer.headers["Access-Control-Allow-Methods"] == "GET, HEAD, POST, PUT, OPTIONS"
+    allowed = answer.headers["Access-Control-Allow-Headers"].split(", ")
+    assert {"Authorization", "Content-Type"} <= set(allowed)
+
+
+def test_errors_of_public_routes_carry_cors_headers_too(ask):
+    answer = ask("GET", "/reviews?product_id=none")
+
+    assert answer.status == 422
+    assert answer.headers.get_all("Access-Control-Allow-Origin") == ["*"]
+    assert "ETag" in answer.headers["Access-Control-Expose-Headers"]
+
+
+def test_staff_pages_have_no_cors_headers(ask):
+    answer = ask("GET", "/admin/login/", headers={"Origin": "https://shop.example"})
+
+    assert answer.status == 200
+    assert "Access-Control-Allow-Origin" not in answer.headers
+
+
+def test_unknown_host_gets_no_answer_at_all(ask):
+    with pytest.raises(http.client.RemoteDisconnected):
+        ask("GET", "/products", headers={"Host": "elsewhere.example"})
+
+
+def test_request_id_is_kept_when_well_formed_and_sent_once(ask):
+    answer = ask("GET", "/products", headers={"X-Request-ID": "front-end_7.a"})
+
+    assert answer.headers.get_all("X-Request-ID") == ["front-end_7.a"]
+
+
+@pytest.mark.parametrize("bad", ["two words", "x" * 65, "<script>"])
+def test_malformed_request_id_is_replaced(ask, bad):
+    answer = ask("GET", "/products", headers={"X-Request-ID": bad})
+
+    assert len(answer.headers["X-Request-ID"]) == 32
+    assert answer.headers["X-Request-ID"] != bad
+
+
+def test_f17_spoofed_forwarding_headers_are_not_believed(ask, stack):
+    spoofed = {
+        "X-Request-ID": "spoof-1",
+        "X-Forwarded-For": "203.0.113.9",
+        "Forwarded": "for=203.0.113.9",
+        "X-Forwarded-Host": "elsewhere.example",
+        "X-Real-IP": "203.0.113.9",
+    }
+    assert ask("GET", "/products", headers=spoofed, source=UNTRUSTED).status == 200
+
+    assert logged(stack, "spoof-1")["remote_addr"] == UNTRUSTED
+
+
+def test_access_log_is_one_json_object_a_request(ask, stack):
+    ask("GET", '/products?name="\\', headers={"X-Request-ID": "log-1"})
+
+    entry = logged(stack, "log-1")
+    assert entry["method"] == "GET"
+    assert entry["status"] == 200
+    assert entry["upstream"].endswith(".sock")
+    assert set(entry) >= {"time", "uri", "bytes", "request_time", "upstream_time", "cache"}
+
+
+def test_static_files_are_served_by_nginx(ask):
+    answer = ask("GET", "/static/admin/css/base.css")
+
+    assert answer.status == 200
+    assert answer.headers["Content-Type"] == "text/css"
+    assert "max-age=" in answer.headers["Cache-Control"]
+    assert "Set-Cookie" not in answer.headers
+    assert ask("GET", "/static/../manage.py").status in {400, 404}
+
+
+def test_f10_body_beyond_a_megabyte_is_refused(ask):
+    answer = ask("POST", "/reviews", body=b"x" * 1_100_000)
+
+    assert (answer.status, answer.body) == (413, b"Request body too large")
+
+
+def test_client_beyond_its_rate_is_told_to_wait(ask):
+    answers = [ask("GET", "/products", source=UNTRUSTED) for _ in range(40)]
+
+    refused = [answer for answer in answers if answer.status == 429]
+    assert refused
+    assert {answer.status for answer in answers} == {200, 429}
+    assert refused[0].body == b"Too many requests"
+    assert refused[0].headers["Retry-After"] == "1"
+    assert refused[0].headers["Access-Control-Allow-Origin"] == "*"
+
+
+def test_trusted_networks_have_no_rate(ask):
+    assert {ask("GET", "/products").status for _ in range(60)} == {200}
+
+
+def test_versions_of_the_servers_are_not_told(ask):
+    assert ask("GET", "/products").headers["Server"] == "nginx"
+
+
+def test_json_is_compressed_when_asked(ask):
+    answer = ask("GET", "/products?count=20", headers={"Accept-Encoding": "gzip"})
+
+    assert answer.headers["Content-Encoding"] == "gzip"
+
+
+def test_f1_killed_instances_lose_no_get_and_come_back(ask, stack):
+    with Load(ask) as load:
+        for instance in stack.config.instances:
+            before = stack.pids(instance)
+            for pid in before:
+                os.kill(pid, signal.SIGKILL)
+            probes.wait_until(
+                lambda instance=instance, before=before: is_replaced(stack, instance, before[0]),
+                seconds=10,
+                otherwise=lambda instance=instance: f"{instance} did not come back",
+            )
+
+    assert set(load.outcomes) == {200}
+    assert load.outcomes[200] > 50
+
+
+def test_f2_hung_instance_is_passed_over(ask, stack):
+    pids = stack.pids("web-2")
+    for pid in pids:
+        os.kill(pid, signal.SIGSTOP)
+    try:
+        with Load(ask) as load:
+            time.sleep(7)
+    finally:
+        for pid in pids:
+            os.kill(pid, signal.SIGCONT)
+
+    assert set(load.outcomes) == {200}
+    assert load.slowest < 7, "one read time-out of 5 s, then another instance"
+
+
+def test_f3_rolling_restart_loses_no_request(ask, stack):
+    before = {instance: stack.pids(instance)[1:] for instance in stack.config.instances}
+    with Load(ask) as load:
+        stack.stack.restart()
+
+    assert set(load.outcomes) == {200}
+    for instance, workers in before.items():
+        assert not set(workers) & set(stack.pids(instance)[1:]), f"{instance} kept old workers"
+
+
+def test_all_instances_down_is_a_clear_answer(ask, stack):
+    for instance in stack.config.instances:
+        stack.stack.client.stop(instance)
+    try:
+        answer = ask("GET", "/products")
+    finally:
+        stack.stack.up()
+
+    assert answer.status in {502, 503, 504}
+    assert answer.headers["Retry-After"] == "2"
+    assert answer.headers["Content-Type"] == "text/plain"
+    assert answer.headers["Access-Control-Allow-Origin"] == "*"
+    assert answer.body.startswith(b"An error occurred. If this error persists,")
+    assert ask("GET", "/products").status == 200
+
+
+@pytest.mark.long
+def test_f9_slow_headers_are_cut_off_and_innocents_served(ask, stack):
+    with socket.create_connection(("127.0.0.1", stack.port), timeout=15) as slow:
+        slow.sendall(b"GET /products HTTP/1.1\r\nHost: localhost\r\n")
+        assert ask("GET", "/products").status == 200
+        began = time.monotonic()
+        answer = slow.recv(100)
+
+    assert answer in {b""} or answer.startswith(b"HTTP/1.1 408")
+    assert 8 < time.monotonic() - began < 13
+
+
+def test_up_again_changes_nothing(stack):
+    before = {name: info["pid"] for name, info in stack.stack.client.processes().items()}
+
+    assert stack.stack.up() is False
+    assert stack.stack.is_outdated() is False
+    assert {n: i["pid"] for n, i in stack.stack.client.processes().items()} == before
+
+
+def is_replaced(stack: TestStack, instance: str, old: int) -> bool:
+    return stack.stack.client.pid(instance) not in {0, old} and probes.is_instance_alive(
+        stack.config, instance
+    )
+
+
+def logged(stack: TestStack, request_id: str) -> dict[str, object]:
+    """The access log's entry of a request, which nginx writes within a second or two."""
+    log = stack.config.logs / "access.log"
+
+    def entries() -> list[dict[str, object]]:
+        parsed = [json.loads(line) for line in log.read_text().splitlines()]
+        return [entry for entry in parsed if entry["request_id"] == request_id]
+
+    probes.wait_until(lambda: bool(entries()), seconds=5, otherwise=lambda: "not in the log")
+    (entry,) = entries()
+    return entry

@@ -1,0 +1,68 @@
+import os
+from pathlib import Path
+
+import pytest
+
+from stack.accounts import service_account
+from stack.config import CHECKOUT, Config, default_state, load
+from stack.errors import StackError
+
+
+def configured(**values: str) -> Config:
+    return Config(CHECKOUT, Path("python"), values, service_account())
+
+
+def test_too_long_a_socket_path_names_the_setting():
+    config = configured(ATELIER_STATE_DIR="/tmp/" + "x" * 100)
+
+    with pytest.raises(StackError, match="set ATELIER_STATE_DIR to a shorter folder"):
+        config.check()
+
+
+def test_relative_state_folder_is_refused():
+    with pytest.raises(StackError, match="absolute path"):
+        configured(ATELIER_STATE_DIR="var").check()
+
+
+@pytest.mark.parametrize("port", ["0", "65536", "http", "-1", "８０００"])
+def test_bad_port_names_the_setting(port):
+    with pytest.raises(StackError, match="HTTP_PORT is"):
+        configured(ATELIER_STATE_DIR="/tmp/a", HTTP_PORT=port).check()
+
+
+def test_nothing_is_embedded_where_urls_point_elsewhere():
+    config = configured(
+        ATELIER_STATE_DIR="/tmp/a",
+        DATABASE_URL="postgresql://shop@db.internal/shop",
+        REDIS_URL="redis://cache.internal:6379",
+    )
+
+    assert not config.has_own_postgres
+    assert not config.has_own_redis
+
+
+def test_urls_of_the_embedded_servers_count_as_embedded():
+    config = configured(
+        ATELIER_STATE_DIR="/tmp/a",
+        DATABASE_URL="postgresql://atelier@//tmp/a/run/postgres/atelier",
+        REDIS_URL="unix:///tmp/a/run/redis/redis.sock",
+    )
+
+    assert config.has_own_postgres
+    assert config.has_own_redis
+
+
+def test_environment_wins_over_the_env_file(tmp_path):
+    (tmp_path / ".env").write_text("HTTP_PORT=8000\nWEB_WORKERS=3\n")
+
+    config = load(tmp_path, {"HTTP_PORT": "8101"})
+    assert config.http_port == 8101
+    assert config.text("WEB_WORKERS") == "3"
+
+
+def test_state_of_two_checkouts_of_one_name_differs():
+    first, second = Path("/srv/a/atelier"), Path("/srv/b/atelier")
+
+    assert default_state(first) != default_state(second)
+    if os.geteuid() != 0:
+        assert default_state(first) == first / "var"

@@ -1,0 +1,72 @@
+import stat
+
+from stack import config, dotenv
+
+EXAMPLE = """\
+# made: signs sessions
+SECRET_KEY=
+HTTP_PORT=8000
+ADMIN_PASSWORD=
+POSTGRES_BINDIR=
+"""
+
+
+def make(tmp_path, environ=None):
+    (tmp_path / ".env.example").write_text(EXAMPLE)
+    return config.create_env_file(tmp_path, environ or {})
+
+
+def test_env_file_gets_secrets_of_its_own(tmp_path):
+    assert make(tmp_path) is True
+
+    values = dotenv.read(tmp_path / ".env")
+    assert len(values["SECRET_KEY"]) >= 50
+    assert len(values["ADMIN_PASSWORD"]) >= 16
+    assert values["HTTP_PORT"] == "8000"
+    assert values["POSTGRES_BINDIR"] == ""
+
+
+def test_env_file_is_closed_to_others(tmp_path):
+    make(tmp_path)
+
+    assert stat.S_IMODE((tmp_path / ".env").stat().st_mode) == 0o600
+
+
+def test_env_file_is_made_once_and_then_left_alone(tmp_path):
+    make(tmp_path)
+    first = (tmp_path / ".env").read_text()
+
+    assert make(tmp_path, {"HTTP_PORT": "9"}) is False
+    assert (tmp_path / ".env").read_text() == first
+
+
+def test_env_file_keeps_what_the_environment_sets_and_the_comments(tmp_path):
+    make(tmp_path, {"HTTP_PORT": "8101"})
+
+    text = (tmp_path / ".env").read_text()
+    assert "HTTP_PORT=8101\n" in text
+    assert text.startswith("# made: signs sessions\n")
+
+
+def test_two_env_files_share_no_secret(tmp_path):
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+        make(tmp_path / name)
+
+    first, second = (dotenv.read(tmp_path / name / ".env") for name in ("a", "b"))
+    assert first["SECRET_KEY"] != second["SECRET_KEY"]
+    assert first["ADMIN_PASSWORD"] != second["ADMIN_PASSWORD"]
+
+
+def test_reading_takes_off_quotes_and_skips_comments(tmp_path):
+    path = tmp_path / ".env"
+    path.write_text("# A=0\nA=\"1\"\nB='x=y'\n\nC=plain # kept\n")
+
+    assert dotenv.read(path) == {"A": "1", "B": "x=y", "C": "plain # kept"}
+
+
+def test_the_shipped_example_holds_every_made_value_empty():
+    values = dotenv.read(config.CHECKOUT / ".env.example")
+
+    for name in ("SECRET_KEY", "ADMIN_PASSWORD", "ATELIER_STATE_DIR", "DATABASE_URL", "REDIS_URL"):
+        assert values[name] == "", f"{name} must be made on each machine"

@@ -1,0 +1,85 @@
+from pathlib import Path
+
+import pytest
+
+from stack import nginx
+from stack.accounts import service_account
+from stack.config import CHECKOUT, Config
+from stack.debian import Nginx
+from stack.errors import StackError
+
+FOLDER = Path("/tmp/a/config/nginx")
+
+
+def rendered(**values: str) -> dict[str, str]:
+    settings = {"ATELIER_STATE_DIR": "/tmp/a", **values}
+    config = Config(CHECKOUT, Path("python"), settings, service_account())
+    return nginx.render(config, Nginx(Path("/")), FOLDER)
+
+
+def test_each_instance_stands_once_as_server_and_once_as_backup():
+    lines = [line.strip() for line in rendered()["upstream.conf"].splitlines() if "unix:" in line]
+
+    sockets = [f"unix:/tmp/a/run/web/web-{number}.sock" for number in (1, 2, 3)]
+    assert lines == [
+        *(f"server {socket} max_fails=3 fail_timeout=3s;" for socket in sockets),
+        *(f"server {socket} backup max_fails=0;" for socket in sockets),
+    ]
+
+
+def test_another_instance_is_one_setting():
+    assert rendered(WEB_INSTANCES="4")["upstream.conf"].count("web-4.sock") == 2
+
+
+def test_no_placeholder_is_left():
+    for name, text in rendered().items():
+        assert "${" not in text, name
+
+
+def test_allowed_hosts_are_the_names_that_nginx_answers_to():
+    site = rendered(ALLOWED_HOSTS="shop.example, .example.org")["site.conf"]
+
+    assert "server_name shop.example .example.org;" in site
+
+
+@pytest.mark.parametrize("host", ["a;b", "~evil", "a{", 'a"b'])
+def test_host_that_is_nginx_syntax_is_refused(host):
+    with pytest.raises(StackError, match="ALLOWED_HOSTS"):
+        rendered(ALLOWED_HOSTS=host)
+
+
+def test_networks_are_checked():
+    assert "    10.0.0.0/8 1;" in rendered(TRUSTED_NETWORKS="10.1.2.3/8")["maps.conf"]
+    with pytest.raises(StackError, match="TRUSTED_NETWORKS"):
+        rendered(TRUSTED_NETWORKS="example.org; return 200")
+
+
+def test_forwarded_address_is_believed_from_named_proxies_only():
+    assert "real_ip_header" not in rendered()["nginx.conf"]
+
+    main = rendered(TRUSTED_PROXIES="10.0.0.7")["nginx.conf"]
+    assert "set_real_ip_from 10.0.0.7/32;" in main
+    assert "real_ip_header X-Forwarded-For;" in main
+
+
+def test_clients_cannot_say_where_they_come_from():
+    proxy = rendered()["proxy.conf"]
+
+    assert "proxy_set_header X-Forwarded-For $remote_addr;" in proxy
+    for name in ("X-Forwarded-Host", "Forwarded", "X-Real-IP"):
+        assert f'proxy_set_header {name} "";' in proxy
+
+
+def test_https_is_what_the_setting_says_not_what_a_client_sends():
+    assert "X-Forwarded-Proto http;" in rendered()["proxy.conf"]
+    assert "X-Forwarded-Proto https;" in rendered(HTTPS="true")["proxy.conf"]
+
+
+def test_deadlines_nest():
+    text = (CHECKOUT / "atelier" / "gunicorn.py").read_text()
+    settings: dict[str, int] = {}
+    exec(compile(text, "gunicorn.py", "exec"), settings)  # noqa: S102
+    read_timeout = 5
+
+    assert f"proxy_read_timeout {read_timeout}s;" in rendered()["proxy.conf"]
+    assert 1.5 < read_timeout < settings["timeout"] < settings["graceful_timeout"] < 15
