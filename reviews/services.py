@@ -31,7 +31,12 @@ class CountOnce(Protocol):
 
 
 class InvalidReview(Invalid):
+    """What no single field shows: the sentence is the contract's for every bad entry."""
+
     code = "invalid_review"
+
+    def __init__(self) -> None:
+        super().__init__("Error: Review body contains invalid entries")
 
 
 def create_review(
@@ -70,11 +75,11 @@ def create_review(
                 review_id=review.pk, product_id=product_id, values=characteristics
             )
             if stored != len(characteristics):
-                raise InvalidReview("A characteristic does not belong to the product.")
+                raise InvalidReview
             _count(review, sign=1)
     except IntegrityError as error:
         if isinstance(error.__cause__, ForeignKeyViolation):
-            raise InvalidReview("There is no such product.") from error
+            raise InvalidReview from error
         raise
     return review
 

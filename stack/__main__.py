@@ -6,9 +6,11 @@ import shutil
 import sys
 import time
 from collections.abc import Sequence
+from pathlib import Path
 
 from stack import config as configuration
 from stack import debian, probes
+from stack import nginx as nginx_files
 from stack.config import Config
 from stack.errors import StackError
 from stack.lifecycle import Stack, follow_logs
@@ -100,6 +102,16 @@ def postgres_15(options: argparse.Namespace) -> int:
     return 0
 
 
+def render(options: argparse.Namespace) -> int:
+    """Write nginx's configuration for a machine where systemd runs the programs."""
+    config = configuration.load()
+    config.check()
+    nginx = debian.nginx(config.state / "debian")
+    nginx_files.write(nginx_files.render(config, nginx, options.folder), options.folder)
+    say(f"written; try it with: {' '.join(nginx_files.command(config, nginx, options.folder))} -t")
+    return 0
+
+
 def clean(options: argparse.Namespace) -> int:
     """Remove the virtual environment and the state folder, databases included."""
     config = configuration.load()
@@ -156,6 +168,9 @@ def _parser() -> argparse.ArgumentParser:
     parser_logs = commands.add_parser("logs", help="follow all logs")
     parser_logs.add_argument("--lines", type=int, default=20)
     parser_logs.set_defaults(command=logs)
+    parser_render = commands.add_parser("render", help="write nginx's configuration to a folder")
+    parser_render.add_argument("folder", type=Path)
+    parser_render.set_defaults(command=render)
     parser_clean = commands.add_parser("clean", help="remove state and virtual environment")
     parser_clean.add_argument("--yes", action="store_true")
     parser_clean.set_defaults(command=clean)

@@ -14,7 +14,7 @@ from stack.postgres import Postgres
 from stack.testing import TestServices
 
 
-def test_services_leave_nothing_behind(tmp_path):
+def test_services_leave_nothing_behind():
     folder = Path("/tmp") / f"atelier-leave-{os.getpid()}"
     with TestServices(folder) as services:
         assert {"DATABASE_URL", "REDIS_URL"} == set(services.environ)
