@@ -161,6 +161,7 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "ENUM_NAME_OVERRIDES": {},
+    "PREPROCESSING_HOOKS": ["atelier.core.schema.without_trailing_slash"],
 }
 
 # Where import commands write the lines that they reject, unless told otherwise.

@@ -46,9 +46,7 @@ def affected_products(changes: Sequence[Changes], *, everything: bool) -> str:
     for change in changes:
         joined = f"{change.table} change LEFT JOIN {change.staged.kind.table} live USING (id)"
         if change.staged.kind.name in {"reviews", "characteristics"}:
-            parts.append(
-                f"SELECT unnest(ARRAY[change.product_id, live.product_id]) FROM {joined}"
-            )
+            parts.append(f"SELECT unnest(ARRAY[change.product_id, live.product_id]) FROM {joined}")
         elif change.staged.kind.name == "characteristic_reviews":
             parts.append(
                 f"SELECT owner.product_id FROM {joined} JOIN reviews_characteristic owner"

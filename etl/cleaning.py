@@ -68,7 +68,9 @@ class Cleaner:
             return mended
         return self._continued(text, following, repairs) or self._hopeless(text)
 
-    def _typed(self, fields: Sequence[Field], repairs: list[str], lines: int = 1) -> Row | Rejection:
+    def _typed(
+        self, fields: Sequence[Field], repairs: list[str], lines: int = 1
+    ) -> Row | Rejection:
         if len(fields) != len(self.columns):
             return Rejection("wrong_column_count")
         values: list[Value] = []

@@ -16,8 +16,8 @@ FIRST_OWN_ID = 1_000_000_000
 MAX_INTEGER = 2**31 - 1
 
 _FAST_TEXT = rb'"[^"\r\n\0]*+(?:""[^"\r\n\0]*+)*+"'
-_FAST_NULL_TEXT = rb'(?:null|"(?!null"|")[^"\r\n\0]*+(?:""[^"\r\n\0]*+)*+")'
-_FAST_URL = rb'"https?://[^"\s\0]*+"'
+_FAST_NULL_TEXT = rb'(?:null|"(?!null"|NULL"|"(?!"))[^"\r\n\0]*+(?:""[^"\r\n\0]*+)*+")'
+_FAST_URL = rb'"https?://[^"\s\0]++"'
 
 Value = int | str | bool | Decimal | None
 
@@ -126,7 +126,7 @@ def _url(field: Field) -> Cleaned:
     repair = None if field.quoted and text == field.text else "url_form"
     if text.startswith(("uhttps://", "uhttp://")):
         text, repair = text[1:], "url_form"
-    if not re.match(r"(?:https?://|data:image/)\S+\Z", text):
+    if not re.match(r'(?:https?://|data:image/)[^\s"\0]+\Z', text, re.ASCII):
         raise Unclean("bad_url")
     return text, repair
 

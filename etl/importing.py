@@ -122,6 +122,8 @@ def _plan(files: Sequence[Staged], progress: Progress) -> Plan:
             found = merging.find_changes(staged)
             staged.report.unchanged = _staged_rows(staged) - found.new - found.changed
             changes.append(found)
+            if found.new:
+                successors.growing.add(staged.kind.table)
     return Plan(changes, successors, aggregates.build_aggregates(successors))
 
 
@@ -172,4 +174,3 @@ def _remember(query: str) -> None:
 def _check(files: Sequence[Staged]) -> None:
     for staged in files:
         staged.report.check()
-

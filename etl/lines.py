@@ -25,9 +25,10 @@ class Lines:
     at most, whatever the stream contains. A byte-order mark at the start is passed over.
     """
 
-    def __init__(self, stream: BinaryIO) -> None:
+    def __init__(self, stream: BinaryIO, *, block_bytes: int = BLOCK_BYTES) -> None:
         self._stream = stream
-        self._buffer = stream.read(BLOCK_BYTES)
+        self._block_bytes = block_bytes
+        self._buffer = stream.read(max(block_bytes, len(UTF8_BOM)))
         self.has_bom = self._buffer.startswith(UTF8_BOM)
         self._position = len(UTF8_BOM) if self.has_bom else 0
         self._ended = not self._buffer
@@ -90,7 +91,7 @@ class Lines:
                 return
 
     def _append(self) -> None:
-        block = self._stream.read(BLOCK_BYTES)
+        block = self._stream.read(self._block_bytes)
         self._buffer = self._buffer[self._position :] + block
         self._position = 0
         self._ended = not block
@@ -104,7 +105,7 @@ class Lines:
         beginning = self._buffer[:KEPT_BYTES]
         self.number += 1
         while self._buffer and b"\n" not in self._buffer:
-            self._buffer = self._stream.read(BLOCK_BYTES)
+            self._buffer = self._stream.read(self._block_bytes)
         self._ended = not self._buffer
         self._position = self._buffer.find(b"\n") + 1
         self._complete()

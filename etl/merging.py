@@ -27,7 +27,9 @@ def find_changes(staged: Staged) -> Changes:
     """Compare the staged rows with the table's, column by column of those that come from files."""
     kind = staged.kind
     values = [
-        (column.table_column, kind.loaded(column)) for column in staged.columns if column.name != "id"
+        (column.table_column, kind.loaded(column))
+        for column in staged.columns
+        if column.name != "id"
     ]
     selected = ", ".join(f"{value} AS {name}" for name, value in values)
     ours = ", ".join(value for _, value in values)

@@ -21,7 +21,5 @@ class ProductFilter(FilterSet):
         model = Product
         fields: list[str] = []
 
-    def filter_name(
-        self, queryset: ProductQuerySet, name: str, value: str
-    ) -> QuerySet[Product]:
+    def filter_name(self, queryset: ProductQuerySet, name: str, value: str) -> QuerySet[Product]:
         return queryset.named_like(value)

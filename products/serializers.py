@@ -1,14 +1,13 @@
 """Wire shapes of the product routes: what a path or query may hold, and the documented answers."""
 
 from django_filters import FilterSet
-from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse
 from rest_framework import serializers
 from rest_framework.exceptions import ValidationError
 
 from atelier.core.errors import NotFound
 from atelier.core.numbers import whole_number
-from atelier.core.schema import LEGACY_TEXT, PAGE_PARAMETERS
+from atelier.core.schema import ID, LEGACY_TEXT, PAGE_PARAMETERS, READ
 
 UNKNOWN_PRODUCT = "Error: invalid product id provided"
 
@@ -79,42 +78,66 @@ class StylesAnswer(serializers.Serializer):
     results = StyleEntry(many=True)
 
 
-_PRODUCT_ID = OpenApiParameter("product_id", OpenApiTypes.INT64, OpenApiParameter.PATH)
+_PRODUCT_ID = OpenApiParameter("product_id", ID, OpenApiParameter.PATH)
 _UNKNOWN = OpenApiResponse(LEGACY_TEXT, description=UNKNOWN_PRODUCT)
+_NO_ID = OpenApiResponse(LEGACY_TEXT, description=f"{UNKNOWN_PRODUCT}: it cannot be an id.")
+
+_PRICE = {"type": "number", "minimum": 0}
 
 LIST_SCHEMA = {
     "operation_id": "products_list",
     "summary": "Products by id, a page at a time",
+    "description": "In ascending order of their ids. A page past the last product is empty.",
     "parameters": [
         *PAGE_PARAMETERS,
         OpenApiParameter("category", str, description="Exactly this category."),
-        OpenApiParameter("min_price", OpenApiTypes.DECIMAL, description="Inclusive."),
-        OpenApiParameter("max_price", OpenApiTypes.DECIMAL, description="Inclusive."),
-        OpenApiParameter("name", str, description="Beginnings of words of the name."),
+        OpenApiParameter("min_price", _PRICE, description="Inclusive."),
+        OpenApiParameter("max_price", _PRICE, description="Inclusive."),
+        OpenApiParameter(
+            "name",
+            {"type": "string", "maxLength": 200},
+            description="Beginnings of words of the name; each has to occur.",
+        ),
     ],
     "responses": {
         (200, "application/json"): ProductEntry(many=True),
         (400, "text/plain"): OpenApiResponse(LEGACY_TEXT, description="A filter is malformed."),
+        **READ,
     },
 }
 DETAIL_SCHEMA = {
     "operation_id": "products_detail",
     "summary": "A product with its features",
+    "description": "As in the list, with `features`.",
     "parameters": [_PRODUCT_ID],
-    "responses": {(200, "application/json"): ProductDetail, (404, "text/plain"): _UNKNOWN},
+    "responses": {
+        (200, "application/json"): ProductDetail,
+        (404, "text/plain"): _UNKNOWN,
+        **READ,
+    },
 }
 STYLES_SCHEMA = {
     "operation_id": "products_styles",
     "summary": "The styles of a product, with photos and skus",
+    "description": (
+        "A style without photos has one photo of nulls, one without skus the sku `null`. "
+        "An unknown product has no results."
+    ),
     "parameters": [_PRODUCT_ID],
-    "responses": {(200, "application/json"): StylesAnswer, (404, "text/plain"): _UNKNOWN},
+    "responses": {
+        (200, "application/json"): StylesAnswer,
+        (404, "text/plain"): _NO_ID,
+        **READ,
+    },
 }
 RELATED_SCHEMA = {
     "operation_id": "products_related",
     "summary": "Ids of related products; repeats occur",
+    "description": "An unknown product has none.",
     "parameters": [_PRODUCT_ID],
     "responses": {
         (200, "application/json"): serializers.ListSerializer(child=serializers.IntegerField()),
-        (404, "text/plain"): _UNKNOWN,
+        (404, "text/plain"): _NO_ID,
+        **READ,
     },
 }

@@ -153,9 +153,7 @@ class CharacteristicReview(models.Model):
     characteristic = models.ForeignKey(
         Characteristic, on_delete=models.PROTECT, related_name="ratings"
     )
-    review = models.ForeignKey(
-        Review, on_delete=models.CASCADE, related_name="characteristics"
-    )
+    review = models.ForeignKey(Review, on_delete=models.CASCADE, related_name="characteristics")
     value = models.SmallIntegerField()
 
     class Meta:

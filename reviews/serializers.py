@@ -3,13 +3,17 @@
 from typing import Any
 
 from django.http import QueryDict
-from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import OpenApiParameter, OpenApiResponse
+from drf_spectacular.utils import (
+    OpenApiParameter,
+    OpenApiResponse,
+    extend_schema_field,
+    extend_schema_serializer,
+)
 from rest_framework import serializers
 
 from atelier.core.errors import Invalid, NotFound
 from atelier.core.numbers import whole_number
-from atelier.core.schema import LEGACY_TEXT, PAGE_PARAMETERS
+from atelier.core.schema import BUSY, ID, ID_OR_DIGITS, LEGACY_TEXT, PAGE_PARAMETERS, READ
 
 INVALID_PRODUCT = "Error: invalid product_id provided"
 INVALID_REVIEW = "Error: Review body contains invalid entries"
@@ -40,6 +44,7 @@ def order_of(query: QueryDict) -> str:
     return "newest" if query.get("sort") == "newest" else "helpful"
 
 
+@extend_schema_field(ID_OR_DIGITS)
 class IdField(serializers.Field):
     """An id as a number or as digits."""
 
@@ -117,6 +122,8 @@ class ReviewEntry(serializers.Serializer):
     photos = ReviewPhotoEntry(many=True)
 
 
+# Not a list itself, though a list action answers it.
+@extend_schema_serializer(many=False)
 class ReviewListAnswer(serializers.Serializer):
     product = serializers.CharField()
     page = serializers.IntegerField(help_text="One less than asked for.")
@@ -136,48 +143,73 @@ class ReviewMetaAnswer(serializers.Serializer):
     characteristics = serializers.DictField(child=CharacteristicEntry())
 
 
-_PRODUCT_ID = OpenApiParameter("product_id", OpenApiTypes.INT64, required=True)
-_REVIEW_ID = OpenApiParameter("review_id", OpenApiTypes.INT64, OpenApiParameter.PATH)
+_PRODUCT_ID = OpenApiParameter("product_id", ID, required=True)
+_REVIEW_ID = OpenApiParameter("review_id", ID, OpenApiParameter.PATH)
 _INVALID_PRODUCT = OpenApiResponse(LEGACY_TEXT, description=INVALID_PRODUCT)
+_ONCE = (
+    "A visitor is the subject of a token, else a signed visitor id, else a signed cookie, else "
+    "address and user agent. An unknown review is answered like a counted one."
+)
 _DONE = {
-    (204, "text/plain"): OpenApiResponse(description="Counted, or counted before."),
-    (404, "text/plain"): OpenApiResponse(LEGACY_TEXT, description=INVALID_REVIEW_ID),
+    204: OpenApiResponse(description="Counted, or counted before."),
+    (404, "text/plain"): OpenApiResponse(
+        LEGACY_TEXT, description=f"{INVALID_REVIEW_ID}: it cannot be an id."
+    ),
+    **BUSY,
 }
 
 LIST_SCHEMA = {
     "operation_id": "reviews_list",
     "summary": "Reviews of a product; reported ones are hidden",
+    "description": "An unknown product has no results.",
     "parameters": [
         _PRODUCT_ID,
-        OpenApiParameter("sort", str, description="newest, helpful or relevant, the default."),
+        OpenApiParameter(
+            "sort",
+            str,
+            description="`newest`, or else the most helpful first, as for `relevant`, the default.",
+        ),
         *PAGE_PARAMETERS,
     ],
     "responses": {
         (200, "application/json"): ReviewListAnswer,
         (422, "text/plain"): _INVALID_PRODUCT,
+        **READ,
     },
 }
 META_SCHEMA = {
     "operation_id": "reviews_meta",
     "summary": "Ratings, recommendations and characteristics of a product",
+    "description": (
+        "Reported reviews count, rejected ones do not. What does not occur is left out; a "
+        "characteristic without ratings has the value null."
+    ),
     "parameters": [_PRODUCT_ID],
     "responses": {
         (200, "application/json"): ReviewMetaAnswer,
         (422, "text/plain"): _INVALID_PRODUCT,
+        **READ,
     },
 }
 CREATE_SCHEMA = {
     "operation_id": "reviews_create",
     "summary": "Add a review",
+    "description": (
+        "It shows at once. The keys of `characteristics` are ids out of the product's meta. "
+        "Unknown keys of the body are ignored."
+    ),
     "request": NewReview,
     "responses": {
         (201, "text/plain"): OpenApiResponse(LEGACY_TEXT, description="Created"),
+        (400, "text/plain"): OpenApiResponse(LEGACY_TEXT, description="The body is not JSON."),
         (422, "text/plain"): OpenApiResponse(LEGACY_TEXT, description=INVALID_REVIEW),
+        **BUSY,
     },
 }
 HELPFUL_SCHEMA = {
     "operation_id": "reviews_helpful",
     "summary": "Vote a review helpful, once a visitor",
+    "description": _ONCE,
     "parameters": [_REVIEW_ID],
     "request": None,
     "responses": _DONE,
@@ -186,4 +218,5 @@ REPORT_SCHEMA = {
     **HELPFUL_SCHEMA,
     "operation_id": "reviews_report",
     "summary": "Report a review, once a visitor",
+    "description": f"Hides it, unless a moderator has approved it. {_ONCE}",
 }

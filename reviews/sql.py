@@ -240,6 +240,7 @@ WHERE meta.characteristic_id = characteristic.id
         IS DISTINCT FROM (coalesce(counted.value_sum, 0), coalesce(counted.value_count, 0))
 """  # noqa: S608 - constants only
 
+
 def select_products(query: str) -> None:
     """Select the products whose ids the query answers, replacing the selection."""
     with connection.cursor() as cursor:

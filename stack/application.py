@@ -43,17 +43,27 @@ class Application:
         return answer.split()[-1] == "False"
 
     def import_sample(self) -> list[str]:
-        """Generate and import the sample, and return the last lines of the imports' summaries."""
+        """Generate and import the sample; the closing lines of the imports' summaries.
+
+        The whole summaries are in the log `sample.log`.
+        """
         folder = self.config.state / "sample"
         self._mark(SAMPLE_STARTED)
         size = str(self._sample_size())
-        self._manage("generate_dataset", "--products", size, "--seed", SEED, str(folder))
         summaries = [
-            self._manage(command, str(folder), accepted=(0, DONE_WITH_REJECTS))
-            for command in ("import_products", "import_reviews")
+            self._manage("generate_dataset", "--products", size, "--seed", SEED, str(folder)),
+            self._import("import_products", folder),
+            self._import("import_reviews", folder),
         ]
+        (self.config.logs / "sample.log").write_text("\n".join(summaries))
         self._mark(SAMPLE_DONE)
-        return [line for summary in summaries for line in summary.splitlines()[-1:]]
+        return [line for text in summaries[1:] for line in text.splitlines()[-2:]]
+
+    def _import(self, command: str, folder: Path) -> str:
+        rejects = str(self.config.state / f"rejects-{command}.csv")
+        return self._manage(
+            command, "--rejects", rejects, str(folder), accepted=(0, DONE_WITH_REJECTS)
+        )
 
     def create_admin(self) -> bool:
         """Make the staff account of `.env`. True if it was made now: its password is news."""

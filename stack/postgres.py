@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from urllib.parse import quote
 
+from stack import debian
 from stack.accounts import Account
 from stack.errors import StackError
 from stack.processes import Daemon, check_socket_path, run
@@ -73,13 +74,24 @@ class Postgres:
         self.account = account
         self.settings = tuned_settings() if settings is None else settings
         self._daemon = Daemon(
-            command=self.command, log=log, account=account, stop_signal=signal.SIGINT
+            command=self.command,
+            log=log,
+            account=account,
+            stop_signal=signal.SIGINT,
+            environ={"PATH": os.defpath, "LC_ALL": "C", **self.environ},
         )
 
     @property
     def command(self) -> list[str]:
         """What a supervisor runs, as ``account``; SIGINT stops it fast and cleanly."""
         return [str(self.bindir / "postgres"), "-D", str(self.data)]
+
+    @property
+    def environ(self) -> dict[str, str]:
+        """Where the libraries are of programs that were unpacked from a Debian package."""
+        root = self.bindir.parents[4] if len(self.bindir.parents) > 4 else Path("/")
+        is_unpacked = self.bindir.match("usr/lib/postgresql/*/bin") and root != Path("/")
+        return {"LD_LIBRARY_PATH": debian.library_path(root)} if is_unpacked else {}
 
     @property
     def url(self) -> str:
@@ -135,7 +147,7 @@ class Postgres:
                 *("-h", str(self.sockets), "-p", str(PORT), "-U", SUPERUSER, "-d", database),
                 *("-v", "ON_ERROR_STOP=1", "-c", statement),
             ],
-            environ={"PATH": os.defpath, "LC_ALL": "C", "PGCONNECT_TIMEOUT": "5"},
+            environ={"PATH": os.defpath, "LC_ALL": "C", "PGCONNECT_TIMEOUT": "5", **self.environ},
             failure=f"PostgreSQL refused: {statement}",
         )
 
@@ -153,7 +165,7 @@ class Postgres:
             ],
             account=self.account,
             cwd=Path("/"),
-            environ={"PATH": os.defpath, "LC_ALL": "C", "TZ": "UTC"},
+            environ={"PATH": os.defpath, "LC_ALL": "C", "TZ": "UTC", **self.environ},
             failure=f"initdb could not make a cluster in {partial}.",
         )
         with (partial / "postgresql.conf").open("a") as conf:
@@ -164,7 +176,9 @@ class Postgres:
         """A cluster of another major version would fail later, with a less helpful sentence."""
         made_by = (self.data / "PG_VERSION").read_text().strip()
         output = run(
-            [str(self.bindir / "postgres"), "--version"], failure="postgres cannot be run."
+            [self.command[0], "--version"],
+            environ={"PATH": os.defpath, **self.environ},
+            failure="postgres cannot be run.",
         )
         major = output.split()[2].split(".")[0]
         if made_by != major:

@@ -15,7 +15,8 @@ def programs(
     user = config.account.name if config.account.switched else ""
     found = []
     if postgres:
-        found.append(Program("postgres", postgres.command, "INT", 60, config.state, user))
+        command, environ = postgres.command, postgres.environ
+        found.append(Program("postgres", command, "INT", 60, config.state, user, environ))
     if redis:
         found.append(Program("redis", redis.command, "TERM", 15, config.state, user))
     found += [_instance(config, name) for name in config.instances]

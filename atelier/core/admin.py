@@ -276,8 +276,8 @@ class PublishedModelAdmin(QuickModelAdmin):
             with publish(*held):
                 response = page()
                 if not getattr(request, "admin_wrote", False):
-                    raise _NothingWritten
-        except _NothingWritten:
+                    raise _NothingWrittenError
+        except _NothingWrittenError:
             return response
         except (AtelierError, IntegrityError) as error:
             logger.warning("the admin's write was refused", exc_info=error)
@@ -289,7 +289,7 @@ class PublishedModelAdmin(QuickModelAdmin):
         return response
 
 
-class _NothingWritten(Exception):
+class _NothingWrittenError(Exception):
     """Rolls back the door of a refused form, so that the caches keep their tags."""
 
 

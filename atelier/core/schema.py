@@ -1,11 +1,49 @@
 """Parts that the OpenAPI descriptions of several apps share."""
 
+from collections.abc import Callable
+from typing import Any
+
 from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import OpenApiParameter
+from drf_spectacular.utils import OpenApiParameter, OpenApiResponse
+
+from atelier.core.numbers import MAX_ID
+from atelier.core.pagination import DEFAULT_COUNT, MAX_COUNT
 
 LEGACY_TEXT = OpenApiTypes.STR
 
+# An id in a path or a query.
+ID = {"type": "integer", "format": "int64", "minimum": 1, "maximum": MAX_ID}
+# An id in a body, where clients send it either way.
+ID_OR_DIGITS = {"oneOf": [ID, {"type": "string", "pattern": "^[0-9]{1,30}$"}]}
+
 PAGE_PARAMETERS = [
-    OpenApiParameter("page", OpenApiTypes.INT64, description="From 1; 0 is 1."),
-    OpenApiParameter("count", OpenApiTypes.INT64, description="Rows a page, 5 by default."),
+    OpenApiParameter(
+        "page",
+        {"type": "integer", "format": "int64", "minimum": 0, "default": 1},
+        description="From 1; 0 is 1. What is no such number counts as 1.",
+    ),
+    OpenApiParameter(
+        "count",
+        {"type": "integer", "format": "int64", "minimum": 0, "default": DEFAULT_COUNT},
+        description=f"Rows a page, at most {MAX_COUNT}. "
+        f"What is no such number counts as {DEFAULT_COUNT}.",
+    ),
 ]
+
+BUSY = {
+    (503, "text/plain"): OpenApiResponse(
+        LEGACY_TEXT, description="The database is busy; ask again after `Retry-After` seconds."
+    ),
+}
+# Answers of every GET: they carry an ETag.
+READ = {
+    304: OpenApiResponse(description="The caller's `If-None-Match` names the current answer."),
+    **BUSY,
+}
+
+Endpoint = tuple[str, str, str, Callable[..., Any]]
+
+
+def without_trailing_slash(endpoints: list[Endpoint]) -> list[Endpoint]:
+    """Each route once, though it answers with and without the slash."""
+    return [(path.rstrip("/"), regex, method, view) for path, regex, method, view in endpoints]

@@ -83,7 +83,7 @@ def generate(
     The same arguments give the same bytes, whatever `threads` (default: one a core).
     Files appear under their names when all are complete, the manifest last.
     `progress` is called with a file's name, its rows done and its rows in all, by one
-    thread at a time. A million products take about 7 GB of disk and 1 GB of memory.
+    thread at a time. A million products take about 4.5 GB of disk and 0.5 GB of memory.
 
     Raises `ValueError` for numbers out of range and `DirectoryNotEmptyError` unless
     `overwrite`; other files in the directory are left alone.

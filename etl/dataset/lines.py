@@ -1,4 +1,3 @@
-# ruff: noqa: S608  (pieces of SQL are put together here; values are parameters)
 """The SQL that writes lines of CSV, and the SQL that counts them beforehand.
 
 Each statement in `statements` takes `$first` and `$last` (product ids) and `$done`

@@ -1,4 +1,3 @@
-# ruff: noqa: S608  (only numbers of our own are written into the SQL)
 """The SQL that sets up a data set: macros, text pools, and a table of products.
 
 Nothing is random: every choice is a hash of a row's id, a salt and the seed, so a

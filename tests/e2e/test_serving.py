@@ -147,7 +147,7 @@ def test_staff_pages_have_no_cors_headers(ask):
 
 
 def test_unknown_host_gets_no_answer_at_all(ask):
-    with pytest.raises(http.client.RemoteDisconnected):
+    with pytest.raises(ConnectionResetError):
         ask("GET", "/products", headers={"Host": "elsewhere.example"})
 
 
@@ -292,9 +292,9 @@ def test_f9_slow_headers_are_cut_off_and_innocents_served(ask, stack):
         slow.sendall(b"GET /products HTTP/1.1\r\nHost: localhost\r\n")
         assert ask("GET", "/products").status == 200
         began = time.monotonic()
-        answer = slow.recv(100)
+        with pytest.raises(ConnectionResetError):
+            slow.recv(100)
 
-    assert answer in {b""} or answer.startswith(b"HTTP/1.1 408")
     assert 8 < time.monotonic() - began < 13
 
 

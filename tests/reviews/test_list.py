@@ -6,7 +6,9 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
+from atelier.core.publishing import publish
 from reviews.models import Moderation, Review
+from reviews.sql import _LISTS
 from tests.factories.products import ProductFactory
 from tests.factories.reviews import ReviewFactory, ReviewPhotoFactory
 
@@ -229,8 +231,6 @@ def test_f12_page_and_count_are_clamped_and_echoed(get_json, shelf, query, page,
 
 def test_f12_a_page_holds_at_most_a_thousand_reviews(get_json):
     product = ProductFactory(id=1)
-    from atelier.core.publishing import publish
-
     with publish("epoch"):
         Review.objects.bulk_create(
             Review(id=number, product=product, rating=3, recommend=True)
@@ -245,8 +245,6 @@ def test_f12_a_page_holds_at_most_a_thousand_reviews(get_json):
 @pytest.mark.parametrize("sort", ["newest", "helpful"])
 def test_f12_a_far_page_reads_only_the_rows_of_its_product(shelf, sort):
     """Its plan walks the partial index of the order: work ends with the product's own reviews."""
-    from reviews.sql import _LISTS
-
     params = {"product_id": 1, "page": 10**9, "count": 5, "limit": 5, "offset": 5 * 10**9}
     index = {"newest": "review_listed_by_date", "helpful": "review_listed_by_helpfulness"}[sort]
     with connection.cursor() as cursor:

@@ -1,7 +1,7 @@
 from argparse import ArgumentParser
 from typing import Any
 
-from django.core.management.base import BaseCommand
+from django.core.management.base import BaseCommand, CommandError
 
 from reviews.services import rebuild_review_meta
 
@@ -15,6 +15,8 @@ class Command(BaseCommand):
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
+        if options["batch"] < 1:
+            raise CommandError("--batch must be at least 1.")
         wrong = rebuild_review_meta(
             batch=options["batch"], progress=lambda done: self.stderr.write(f"up to id {done}")
         )

@@ -1,0 +1,413 @@
+"""Imports by the real commands into real tables."""
+
+import threading
+import uuid
+
+import orjson
+import pytest
+from django.db import connection
+
+from atelier.core.models import CacheScope
+from atelier.core.publishing import publish
+from etl import importing
+from etl.building import NotEmpty
+from etl.files import PRODUCT_FILES, REVIEW_FILES, find_sources
+from etl.models import ImportRun
+from etl.progress import Progress
+from etl.report import RejectsFile
+from products.models import Photo, Product, RelatedProduct, Sku, Style
+from reviews import services
+from reviews.models import Moderation, Review, ReviewMeta
+from tests.etl.conftest import table_contents
+from tests.factories.reviews import ReviewFactory
+from tests.threads import Aside
+
+
+def epoch() -> str | None:
+    return CacheScope.objects.filter(key="epoch").values_list("tag", flat=True).first()
+
+
+def test_imported_rows_are_served(import_all, client):
+    import_all()
+    styles = orjson.loads(client.get("/products/1/styles").content)
+    assert [style["style_id"] for style in styles["results"]] == [1, 2]
+    assert styles["results"][0]["skus"]["3"] == {"quantity": 4, "size": "XL"}
+    assert orjson.loads(client.get("/products/1/related").content) == [2, 3, 2]
+    meta = orjson.loads(client.get("/reviews/meta?product_id=1").content)
+    assert meta["ratings"] == {"3": "1", "5": "1"}
+    assert meta["characteristics"]["Fit"] == {"id": 1, "value": "4.5000000000000000"}
+    listed = orjson.loads(client.get("/reviews?product_id=2").content)
+    assert listed["results"] == []  # its one review came reported
+    assert orjson.loads(client.get("/reviews/meta?product_id=2").content)["ratings"] == {"4": "1"}
+
+
+def test_same_import_twice_changes_nothing(import_all, import_command, dataset):
+    import_all()
+    before, tag = table_contents(), epoch()
+    updated_at = list(Product.objects.order_by("id").values_list("updated_at", flat=True))
+    for command, kinds in (("import_products", PRODUCT_FILES), ("import_reviews", REVIEW_FILES)):
+        outcome = import_command(command, dataset.folder)
+        assert outcome.code == 0
+        for kind in kinds:
+            rows = len(dataset.rows[kind.name])
+            assert outcome.counts(kind.name) == (0, 0, rows, 0, 0)
+    assert table_contents() == before
+    assert list(Product.objects.order_by("id").values_list("updated_at", flat=True)) == updated_at
+    assert epoch() == tag
+
+
+def test_only_changed_lines_change(import_all, import_command, dataset):
+    import_all()
+    untouched = Product.objects.get(pk=2).updated_at
+    tag = epoch()
+    dataset.rows["product"][0] = '1,"Camo Vest II","Be seen","Warm, and ""light""","Jackets",150'
+    dataset.rows["product"].append('4,"Scarf","","Long","Accessories",12')
+    dataset.rows["skus"][0] = '1,1,"XS",0'
+    dataset.write("product", "skus")
+    outcome = import_command("import_products", dataset.folder)
+    assert outcome.counts("product") == (1, 1, 2, 0, 0)
+    assert outcome.counts("skus") == (0, 1, 3, 0, 0)
+    changed = Product.objects.get(pk=1)
+    assert (changed.name, str(changed.default_price)) == ("Camo Vest II", "150.00")
+    assert changed.updated_at > untouched
+    assert Product.objects.get(pk=2).updated_at == untouched
+    assert Sku.objects.get(pk=1).quantity == 0
+    assert epoch() != tag
+
+
+def test_rows_that_a_file_does_not_hold_stay(import_all, import_command, dataset):
+    import_all()
+    dataset.rows["product"] = dataset.rows["product"][:1]
+    dataset.write("product")
+    assert import_command("import_products", dataset.path("product")).counts("product") == (
+        (0, 0, 1, 0, 0)
+    )
+    assert Product.objects.count() == 3
+
+
+def test_refresh_keeps_what_visitors_and_moderators_did(import_all, import_command, dataset):
+    import_all()
+    visitor = uuid.uuid4()
+    services.mark_helpful(review_id=1, visitor=visitor)
+    services.report_review(review_id=1, visitor=visitor)
+    services.moderate_review(review_id=2, moderation=Moderation.REJECTED)
+    services.moderate_review(review_id=3, moderation=Moderation.APPROVED)
+    services.respond_to_review(review_id=2, response="Sorry to hear.")
+    own = services.create_review(
+        product_id=1,
+        rating=1,
+        summary="",
+        body="No.",
+        recommend=False,
+        reviewer_name="dee",
+        reviewer_email="d",
+        characteristics={1: 1},
+    )
+    assert own.pk >= 1_000_000_000
+    dataset.rows["reviews"][0] = dataset.rows["reviews"][0].replace(",8", ",20")
+    dataset.rows["reviews"][1] = '2,1,2,1610178433963,"Poor","x",true,false,"bob","a",null,3'
+    dataset.write("reviews")
+    outcome = import_command("import_reviews", dataset.folder)
+    assert outcome.counts("reviews") == (0, 2, 1, 0, 0)
+    first, second, third = Review.objects.filter(pk__lt=10).order_by("id")
+    assert (first.helpfulness, first.report_count, first.is_listed) == (21, 1, False)
+    assert (second.rating, second.moderation) == (2, Moderation.REJECTED)
+    assert second.staff_response == "Sorry to hear."
+    assert (third.moderation, third.is_listed) == (Moderation.APPROVED, True)
+    assert Review.objects.filter(pk=own.pk).exists()
+    meta = ReviewMeta.objects.get(pk=1)
+    assert (meta.rating_5, meta.rating_3, meta.rating_2, meta.rating_1) == (1, 0, 0, 1)
+
+
+def test_aggregates_after_a_refresh_equal_a_recount(import_all, import_command, dataset):
+    import_all()
+    dataset.rows["reviews"][0] = dataset.rows["reviews"][0].replace("1,1,5", "1,2,1", 1)
+    dataset.rows["characteristics"][1] = '2,2,"Length"'
+    dataset.rows["characteristic_reviews"][0] = "1,3,1,1"
+    dataset.rows["characteristic_reviews"].append("5,2,2,2")
+    dataset.write()
+    assert import_command("import_reviews", dataset.folder).code == 0
+    assert services.rebuild_review_meta(batch=100, progress=lambda last: None) == 0
+    assert ReviewMeta.objects.get(pk=2).rating_1 == 1
+
+
+def test_files_may_come_one_by_one(import_command, dataset):
+    dataset.write()
+    for command, kinds in (("import_products", PRODUCT_FILES), ("import_reviews", REVIEW_FILES)):
+        for kind in kinds:
+            assert import_command(command, dataset.path(kind.name)).code == 0
+    separate = table_contents()
+    assert len(separate["reviews_reviewmeta"]) == 2
+    assert services.rebuild_review_meta(batch=100, progress=lambda last: None) == 0
+
+
+@pytest.mark.parametrize(
+    ("name", "line", "column", "reason"),
+    [
+        ("features", '9,99,"a","b"', "product_id", "missing_parent"),
+        ("styles", '9,99,"a",null,1,0', "product_id", "missing_parent"),
+        ("photos", '9,99,"https://a","https://b"', "style_id", "missing_parent"),
+        ("skus", '9,99,"S",1', "style_id", "missing_parent"),
+        ("related", "9,99,1", "current_product_id", "missing_parent"),
+        ("related", "9,1,99", "related_product_id", "missing_parent"),
+        ("related", "9,1,0", "related_product_id", "zero_reference"),
+        ("related", "9,1,1", "related_product_id", "self_relation"),
+        ("product", '1,"Other","","","",1', "id", "conflicting_id"),
+        ("product", '1000000000,"Other","","","",1', "id", "reserved_id"),
+        ("product", "id,name,slogan,description,category,default_price", "", "repeated_header"),
+    ],
+)
+@pytest.mark.parametrize("filled", [False, True], ids=["empty", "filled"])
+def test_reject_names_file_line_column_and_reason(
+    import_command, dataset, name, line, column, reason, filled
+):
+    if filled:
+        assert import_command("import_products", dataset.write()).code == 0
+    rows = len(dataset.rows[name])
+    dataset.rows[name].insert(2, line)
+    outcome = import_command("import_products", dataset.write())
+    assert outcome.code == 3
+    assert outcome.rejects == [
+        {
+            "file": f"{name}.csv",
+            "line": "4",
+            "column": column,
+            "reason": reason,
+            "original": line,
+        }
+    ]
+    kept = (0, 0, rows) if filled else (rows, 0, 0)
+    assert outcome.counts(name) == (*kept, 0, 1)
+    assert outcome.report(name).rejects == {reason: 1}
+
+
+def test_children_of_a_rejected_parent_are_rejected(import_command, dataset):
+    dataset.rows["product"][1] = '2,"Sun Hat","Stay cool","Wide","Accessories",free'
+    outcome = import_command("import_products", dataset.write())
+    assert outcome.counts("product") == (2, 0, 0, 0, 1)
+    assert outcome.counts("styles") == (2, 0, 0, 0, 1)
+    assert [row["reason"] for row in outcome.rejects if row["file"] == "related.csv"] == [
+        "missing_parent"
+    ] * 3
+
+
+def test_repeated_line_is_a_duplicate_and_no_reject(import_command, dataset):
+    dataset.rows["skus"] += [dataset.rows["skus"][0], '01,1,"XS",8']
+    outcome = import_command("import_products", dataset.write())
+    assert outcome.code == 0
+    assert outcome.counts("skus") == (4, 0, 0, 2, 0)
+
+
+def test_repaired_lines_are_counted_by_kind(import_command, dataset):
+    dataset.rows["photos"][0] = '1,1,"https://img.example/1,"uhttps://img.example/2"'
+    dataset.rows["product"][2] = '3,"Morning Runners","Up early","Soft","Kicks",$40'
+    outcome = import_command("import_products", dataset.write())
+    assert outcome.code == 0
+    assert outcome.report("photos").repairs == {"missing_quote": 1, "url_form": 1}
+    assert outcome.report("product").repairs == {"price_form": 1}
+    assert Photo.objects.get(pk=1).thumbnail_url == "https://img.example/2"
+
+
+def test_release_of_2020_is_read(import_command, dataset):
+    dataset.write()
+    import_command("import_products", dataset.folder)
+    dataset.path("characteristic_reviews").rename(dataset.folder / "characteristics_reviews.csv")
+    dataset.write_bytes(
+        "reviews",
+        b"id, product_id, rating, date, summary, body, recommend, reported, reviewer_name,"
+        b" reviewer_email, response, helpfulness\n"
+        b'1,1,5,"2019-01-01","Great","x",1,false,"ann","a",,8\n'
+        b'2,1,5,"2019-01-01","Great","x",true,0,"ann","a",null,8\n'
+        b'3,2,5,"2019-01-01","Great","x",TRUE,0,"ann","a","",8',
+    )
+    outcome = import_command("import_reviews", dataset.folder)
+    assert outcome.code == 0
+    assert outcome.counts("reviews") == (3, 0, 0, 0, 0)
+    assert outcome.report("reviews").repairs == {
+        "boolean_form": 3,
+        "date_form": 3,
+        "null_form": 2,
+    }
+    assert Review.objects.get(pk=1).created_at.isoformat() == "2019-01-01T00:00:00+00:00"
+
+
+def test_columns_may_come_in_any_order_and_spelling(import_command, dataset):
+    dataset.write("product", "styles")
+    dataset.write_bytes("skus", b'Quantity,"size", styleId,ID\n8,"XS",1,7\n')
+    assert import_command("import_products", dataset.folder).code == 0
+    sku = Sku.objects.get(pk=7)
+    assert (sku.style_id, sku.size, sku.quantity) == (1, "XS", 8)
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        (b"id,styleId,size\n1,1,2\n", "missing: quantity"),
+        (b"id,styleId,size,quantity,colour\n", "unknown: colour"),
+        (b'1,1,"XS",8\n', "missing: id, style_id, size, quantity"),
+        (b"id,styleId,size,quantity,id\n", "the header is not that of skus.csv"),
+        (b"", "is empty"),
+    ],
+)
+def test_wrong_header_is_told_before_anything_is_touched(import_command, dataset, content, says):
+    dataset.write("product", "styles")
+    dataset.write_bytes("skus", content)
+    outcome = import_command("import_products", dataset.folder)
+    assert outcome.code == 2
+    assert says in outcome.stderr
+    assert not Product.objects.exists()
+    assert not ImportRun.objects.exists()
+
+
+def test_files_of_other_commands_are_named_and_left(import_command, dataset):
+    dataset.write()
+    for name in ("cart", "questions", "answers", "answers_photos", "notes"):
+        dataset.write_bytes("../data/" + name, b"anything")
+    outcome = import_command("import_products", dataset.folder)
+    assert outcome.code == 0
+    for name in ("cart", "questions", "answers", "answers_photos"):
+        assert f"{name}.csv: left for another command (cart and Q&A)" in outcome.stderr
+    assert "reviews.csv: left for import_reviews" in outcome.stderr
+    assert "notes.csv: not known to import_products; left alone" in outcome.stderr
+
+
+def test_nothing_to_import_is_a_clear_error(import_command, tmp_path, dataset):
+    assert import_command("import_products", tmp_path / "absent").code == 2
+    assert "does not exist" in import_command("import_products", tmp_path / "absent").stderr
+    assert "nothing to import" in import_command("import_products", dataset.folder).stderr
+    other = dataset.write_bytes("stock", b"id\n1\n")
+    assert "is not a file that import_products knows" in (
+        import_command("import_products", other).stderr
+    )
+
+
+def test_rejects_path_that_cannot_be_written_touches_nothing(import_command, dataset, tmp_path):
+    from django.core.management import CommandError, call_command
+
+    dataset.write("product")
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(CommandError, match="Nothing was changed"):
+        call_command("import_products", dataset.folder, rejects=str(tmp_path / "folder"))
+    assert not Product.objects.exists()
+    assert ImportRun.objects.get().status == "failed"
+
+
+def test_second_import_at_once_is_refused(import_command, dataset):
+    dataset.write("product")
+    held, leave = threading.Event(), threading.Event()
+
+    def hold() -> None:
+        importing.take_lock()
+        held.set()
+        leave.wait(30)
+        importing.release_lock()
+        connection.close()
+
+    holder = threading.Thread(target=hold)
+    holder.start()
+    try:
+        assert held.wait(30)
+        outcome = import_command("import_products", dataset.folder)
+    finally:
+        leave.set()
+        holder.join()
+    assert outcome.code == 2
+    assert "Another import is running" in outcome.stderr
+    assert import_command("import_products", dataset.folder).code == 0
+
+
+class WriteBeforePublishing(Progress):
+    """Lets somebody else write a review when everything is built and not yet visible."""
+
+    def begin(self, label: str, total: int = 0) -> None:
+        if label == "publish":
+            with Aside(lambda: ReviewFactory(product_id=1, id=77)) as writer:
+                writer.result()
+
+
+def test_table_that_fills_while_it_is_built_is_not_overwritten(
+    import_command, dataset, tmp_path, capsys
+):
+    import_command("import_products", dataset.write())
+    files = importing.open_files(find_sources([dataset.folder], REVIEW_FILES, "import_reviews"))
+    with (
+        RejectsFile(tmp_path / "rejects.csv") as rejects,
+        pytest.raises(NotEmpty, match="reviews_review was empty when the import began"),
+    ):
+        importing.import_files(files, rejects, WriteBeforePublishing())
+    assert list(Review.objects.values_list("id", flat=True)) == [77]
+    outcome = import_command("import_reviews", dataset.folder)
+    assert outcome.code == 0, outcome.stderr
+    assert outcome.counts("reviews") == (3, 0, 0, 0, 0)
+    assert Review.objects.count() == 4
+
+
+def test_own_ids_continue_after_tables_were_built(import_command, dataset):
+    with publish("catalogue"):
+        own = Product.objects.create(name="Own", default_price=1).pk
+        Product.objects.all().delete()
+    import_command("import_products", dataset.write())
+    with publish("catalogue"):
+        assert Product.objects.create(name="Own", default_price=1).pk == own + 1
+
+
+CATALOG = """
+SELECT 'index', indexdef FROM pg_indexes WHERE schemaname = 'public'
+UNION ALL SELECT 'constraint', conrelid::regclass || ' ' || conname || ' '
+    || pg_get_constraintdef(oid) || convalidated
+    FROM pg_constraint WHERE connamespace = 'public'::regnamespace
+UNION ALL SELECT 'trigger', pg_get_triggerdef(oid) FROM pg_trigger WHERE NOT tgisinternal
+UNION ALL SELECT 'column', table_name || ' ' || ordinal_position || ' ' || column_name || ' '
+    || data_type || ' ' || is_nullable || ' ' || coalesce(column_default, '') || ' '
+    || is_identity || ' ' || coalesce(identity_start, '') || ' '
+    || coalesce(generation_expression, '')
+    FROM information_schema.columns WHERE table_schema = 'public'
+UNION ALL SELECT 'sequence', sequencename || ' ' || start_value || ' ' || increment_by
+    FROM pg_sequences WHERE schemaname = 'public'
+UNION ALL SELECT 'grant', table_name || ' ' || grantee || ' ' || privilege_type
+    FROM information_schema.table_privileges WHERE table_schema = 'public'
+ORDER BY 1, 2
+"""
+
+
+def catalog() -> list[tuple[str, str]]:
+    with connection.cursor() as cursor:
+        cursor.execute(CATALOG)
+        return cursor.fetchall()
+
+
+def test_built_tables_have_all_that_the_migrations_made(import_all):
+    with connection.cursor() as cursor:
+        cursor.execute("GRANT SELECT ON products_sku, reviews_review TO PUBLIC")
+    before = catalog()
+    import_all()
+    after = catalog()
+    with connection.cursor() as cursor:
+        cursor.execute("REVOKE ALL ON products_sku, reviews_review FROM PUBLIC")
+        cursor.execute("SELECT count(*) FROM pg_tables WHERE schemaname = 'etl'")
+        assert cursor.fetchone() == (0,)
+    assert [row for row in after if row not in before] == []
+    assert [row for row in before if row not in after] == []
+    assert RelatedProduct.objects.count() == 4
+    assert Style.objects.count() == 3
+
+
+def test_run_is_recorded_with_the_account_of_each_file(import_command, dataset):
+    dataset.rows["skus"].append('5,1,"L",many')
+    outcome = import_command("import_products", dataset.write())
+    run = ImportRun.objects.get()
+    assert (run.command, run.status) == ("import_products", "rejects")
+    assert run.finished_at >= run.started_at
+    assert run.files.count() == 6
+    assert str(dataset.path("skus").resolve()) in run.sources
+    assert run.rejects_path.endswith("rejects-import_products.csv")
+    skus = outcome.report("skus")
+    assert (skus.lines, skus.read, skus.loaded, skus.rejected) == (6, 5, 4, 1)
+
+
+def test_run_that_was_killed_is_recorded_as_abandoned(import_command, dataset):
+    killed = ImportRun.objects.create(command="import_products")
+    import_command("import_products", dataset.write())
+    killed.refresh_from_db()
+    assert killed.status == "abandoned"
+    assert killed.finished_at is not None

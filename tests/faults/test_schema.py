@@ -1,0 +1,107 @@
+"""F11: requests drawn from the OpenAPI schema, the allowed and the forbidden, end in no 5xx."""
+
+import pytest
+import schemathesis
+from drf_spectacular.generators import SchemaGenerator
+from hypothesis import HealthCheck, Phase, given
+from hypothesis import settings as hypothesis_settings
+from schemathesis import GenerationMode
+from schemathesis.checks import not_a_server_error
+from schemathesis.specs.openapi.checks import (
+    content_type_conformance,
+    response_schema_conformance,
+    status_code_conformance,
+)
+
+from atelier.wsgi import application
+from tests.factories.products import (
+    FeatureFactory,
+    PhotoFactory,
+    ProductFactory,
+    RelatedProductFactory,
+    SkuFactory,
+    StyleFactory,
+)
+from tests.factories.reviews import CharacteristicReviewFactory, ReviewFactory, recount
+
+# Requests come through the real WSGI handler, which would close a connection in a transaction.
+pytestmark = pytest.mark.django_db(transaction=True)
+
+CHECKS = [
+    not_a_server_error,
+    status_code_conformance,
+    content_type_conformance,
+    response_schema_conformance,
+]
+
+
+def load_schema():
+    schema = schemathesis.openapi.from_dict(SchemaGenerator().get_schema(public=True))
+    schema.app = application
+    return schema
+
+
+OPERATIONS = {
+    operation.label: operation
+    for operation in (found.ok() for found in load_schema().get_all_operations())
+}
+
+
+@pytest.fixture
+def shop():
+    """A few rows under the small ids that generated requests ask for."""
+    for product_id in (1, 2):
+        product = ProductFactory(id=product_id)
+        FeatureFactory(product=product)
+        style = StyleFactory(product=product)
+        PhotoFactory(style=style)
+        SkuFactory(style=style)
+        review = ReviewFactory(id=product_id, product=product)
+        CharacteristicReviewFactory(review=review, characteristic__id=product_id)
+    RelatedProductFactory(product_id=1, related_product_id=2)
+    recount()
+
+
+def exchange(operation, mode, examples, *, derandomize):
+    """Send this many drawn requests, each checked against the schema."""
+
+    @hypothesis_settings(
+        max_examples=examples,
+        deadline=None,
+        derandomize=derandomize,
+        database=None,
+        phases=[Phase.explicit, Phase.generate, Phase.shrink],
+        suppress_health_check=list(HealthCheck),
+    )
+    @given(case=operation.as_strategy(generation_mode=mode))
+    def send(case):
+        case.call_and_validate(checks=CHECKS)
+
+    send()
+
+
+def test_f11_the_schema_holds_every_public_route():
+    assert {label.rstrip("/") for label in OPERATIONS} == {
+        "GET /products",
+        "GET /products/{product_id}",
+        "GET /products/{product_id}/styles",
+        "GET /products/{product_id}/related",
+        "GET /reviews",
+        "POST /reviews",
+        "GET /reviews/meta",
+        "PUT /reviews/{review_id}/helpful",
+        "PUT /reviews/{review_id}/report",
+    }
+
+
+@pytest.mark.parametrize("mode", list(GenerationMode), ids=lambda mode: mode.name)
+@pytest.mark.parametrize("label", OPERATIONS)
+def test_f11_drawn_requests_are_answered_as_the_schema_says(shop, label, mode):
+    exchange(OPERATIONS[label], mode, 100, derandomize=True)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("mode", list(GenerationMode), ids=lambda mode: mode.name)
+@pytest.mark.parametrize("label", OPERATIONS)
+def test_f11_many_drawn_requests_are_answered_as_the_schema_says(shop, label, mode):
+    exchange(OPERATIONS[label], mode, 2_000, derandomize=False)
