@@ -168,7 +168,8 @@ class _Readings:
     def _uncached_from(self, column: int, token: int) -> tuple[int, list[Reading]]:
         if column == len(self.columns):
             return (0, [()]) if token == len(self.tokens) else (self.MAX_COST + 1, [])
-        least, readings = self.MAX_COST + 1, []
+        least = self.MAX_COST + 1
+        readings: list[Reading] = []
         last = len(self.tokens) - (len(self.columns) - column - 1)
         for stop in range(token + 1, last + 1):
             for field, mend in self._fields(column, token, stop):

@@ -1,5 +1,6 @@
 """What the two import commands share."""
 
+import io
 import sys
 from argparse import ArgumentParser
 from collections.abc import Sequence
@@ -41,7 +42,7 @@ class ImportCommand(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         given = options["rejects"]
         try:
-            with Progress(self.stderr._out if hasattr(self.stderr, "_out") else None) as progress:
+            with Progress(self.stderr) as progress:
                 run, reports = run_import(
                     command=self.name,
                     wanted=self.wanted,
@@ -71,8 +72,9 @@ class ImportCommand(BaseCommand):
             column.justify = "right"
         for row in rows:
             grid.add_row(*row)
-        console = Console(file=self.stdout._out, width=max(100, Console().width))
-        console.print(grid)
+        drawn = io.StringIO()
+        Console(file=drawn, width=120).print(grid)
+        self.stdout.write(drawn.getvalue().rstrip())
         for report in reports:
             for label, counts in (("repaired", report.repairs), ("rejected", report.rejects)):
                 if counts:

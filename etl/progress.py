@@ -1,10 +1,10 @@
 """Showing how far an import is: a bar on a terminal, a line every few seconds elsewhere."""
 
-import sys
 import time
 from types import TracebackType
-from typing import Self, TextIO
+from typing import Self
 
+from django.core.management.base import OutputWrapper
 from rich.console import Console
 from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as Bar
@@ -13,21 +13,21 @@ SECONDS_BETWEEN_LINES = 5.0
 
 
 class Progress:
-    """Call `begin` for each step, `advance` within it. Writes to standard error only."""
+    """Call `begin` for each step, `advance` within it; `stream` is a command's stderr, or nothing."""
 
-    def __init__(self, stream: TextIO | None = None) -> None:
-        self._stream = stream or sys.stderr
+    def __init__(self, stream: OutputWrapper | None = None) -> None:
+        self._stream = stream
         self._label = ""
         self._total = 0
         self._began = self._said = time.monotonic()
         self._bar: Bar | None = None
-        if self._stream.isatty():
+        if stream is not None and stream.isatty():
             self._bar = Bar(
                 TextColumn("{task.description}"),
                 BarColumn(),
                 TextColumn("{task.fields[note]}"),
                 TimeRemainingColumn(),
-                console=Console(file=self._stream),
+                console=Console(stderr=True),
             )
 
     def __enter__(self) -> Self:
@@ -49,7 +49,7 @@ class Progress:
         self._label, self._total = label, total
         self._began = self._said = time.monotonic()
         if self._bar is None:
-            self._stream.write(f"{label}\n")
+            self._say(label)
             return
         for task in self._bar.task_ids:
             self._bar.update(task, completed=1, total=1, note="done")
@@ -68,4 +68,8 @@ class Progress:
             self._bar.update(self._bar.task_ids[-1], completed=done, note=note)
         else:
             share = f"{100 * done // self._total} %, " if self._total else ""
-            self._stream.write(f"{self._label}: {share}{note}\n")
+            self._say(f"{self._label}: {share}{note}")
+
+    def _say(self, text: str) -> None:
+        if self._stream is not None:
+            self._stream.write(text)

@@ -47,8 +47,9 @@ def run_import(
         except BaseException as error:
             _finish(run, Status.FAILED, error=f"{type(error).__name__}: {error}")
             raise
-        path = str(rejects_file.path.resolve()) if rejects_file.count else ""
-        _finish(run, Status.REJECTS if path else Status.DONE, rejects_path=path, reports=reports)
+        written = str(rejects_file.path.resolve()) if rejects_file.count else ""
+        status = Status.REJECTS if written else Status.DONE
+        _finish(run, status, rejects_path=written, reports=reports)
     finally:
         importing.release_lock()
     return run, reports

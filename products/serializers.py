@@ -1,5 +1,7 @@
 """Wire shapes of the product routes: what a path or query may hold, and the documented answers."""
 
+from typing import Any
+
 from django_filters import FilterSet
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse
 from rest_framework import serializers
@@ -84,7 +86,7 @@ _NO_ID = OpenApiResponse(LEGACY_TEXT, description=f"{UNKNOWN_PRODUCT}: it cannot
 
 _PRICE = {"type": "number", "minimum": 0}
 
-LIST_SCHEMA = {
+LIST_SCHEMA: dict[str, Any] = {
     "operation_id": "products_list",
     "summary": "Products by id, a page at a time",
     "description": "In ascending order of their ids. A page past the last product is empty.",
@@ -105,7 +107,7 @@ LIST_SCHEMA = {
         **READ,
     },
 }
-DETAIL_SCHEMA = {
+DETAIL_SCHEMA: dict[str, Any] = {
     "operation_id": "products_detail",
     "summary": "A product with its features",
     "description": "As in the list, with `features`.",
@@ -116,7 +118,7 @@ DETAIL_SCHEMA = {
         **READ,
     },
 }
-STYLES_SCHEMA = {
+STYLES_SCHEMA: dict[str, Any] = {
     "operation_id": "products_styles",
     "summary": "The styles of a product, with photos and skus",
     "description": (
@@ -130,7 +132,7 @@ STYLES_SCHEMA = {
         **READ,
     },
 }
-RELATED_SCHEMA = {
+RELATED_SCHEMA: dict[str, Any] = {
     "operation_id": "products_related",
     "summary": "Ids of related products; repeats occur",
     "description": "An unknown product has none.",

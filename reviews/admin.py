@@ -97,7 +97,7 @@ class ReviewAdmin(ProductLink, PublishedModelAdmin):
         "source_reported",
         "report_count",
         "helpfulness",
-        "is_listed",
+        "listed",
     )
     list_display_links = ("id", "summary")
     list_filter = (AwaitingModeration,)
@@ -116,7 +116,7 @@ class ReviewAdmin(ProductLink, PublishedModelAdmin):
         ("reviewer_name", "reviewer_email"),
         "response",
         "staff_response",
-        ("moderation", "is_listed"),
+        ("moderation", "listed"),
         ("source_reported", "report_count"),
         ("helpfulness", "source_helpfulness", "vote_count"),
     )
@@ -126,6 +126,10 @@ class ReviewAdmin(ProductLink, PublishedModelAdmin):
         for name in ([line] if isinstance(line, str) else line)
         if name != "staff_response"
     )
+
+    @admin.display(boolean=True)
+    def listed(self, review: Review) -> bool:
+        return review.is_listed
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False

@@ -8,7 +8,7 @@ vote, a report or a decision. Ids that the shop makes itself start at 1,000,000,
 from typing import Self
 
 from django.db import models
-from django.db.models import F, GeneratedField, Q
+from django.db.models import ExpressionWrapper, F, GeneratedField, Q
 from django.db.models.functions import Now
 
 from products.models import Product
@@ -69,8 +69,11 @@ class Review(models.Model):
         choices=Moderation.choices, default=Moderation.PENDING, db_default=Moderation.PENDING
     )
     is_listed = GeneratedField(
-        expression=Q(moderation=Moderation.APPROVED)
-        | (Q(moderation=Moderation.PENDING) & Q(source_reported=False) & Q(report_count=0)),
+        expression=ExpressionWrapper(
+            Q(moderation=Moderation.APPROVED)
+            | Q(moderation=Moderation.PENDING, source_reported=False, report_count=0),
+            output_field=models.BooleanField(),
+        ),
         output_field=models.BooleanField(),
         db_persist=True,
     )

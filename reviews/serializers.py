@@ -158,7 +158,7 @@ _DONE = {
     **BUSY,
 }
 
-LIST_SCHEMA = {
+LIST_SCHEMA: dict[str, Any] = {
     "operation_id": "reviews_list",
     "summary": "Reviews of a product; reported ones are hidden",
     "description": "An unknown product has no results.",
@@ -177,7 +177,7 @@ LIST_SCHEMA = {
         **READ,
     },
 }
-META_SCHEMA = {
+META_SCHEMA: dict[str, Any] = {
     "operation_id": "reviews_meta",
     "summary": "Ratings, recommendations and characteristics of a product",
     "description": (
@@ -191,7 +191,7 @@ META_SCHEMA = {
         **READ,
     },
 }
-CREATE_SCHEMA = {
+CREATE_SCHEMA: dict[str, Any] = {
     "operation_id": "reviews_create",
     "summary": "Add a review",
     "description": (
@@ -206,7 +206,7 @@ CREATE_SCHEMA = {
         **BUSY,
     },
 }
-HELPFUL_SCHEMA = {
+HELPFUL_SCHEMA: dict[str, Any] = {
     "operation_id": "reviews_helpful",
     "summary": "Vote a review helpful, once a visitor",
     "description": _ONCE,
@@ -214,7 +214,7 @@ HELPFUL_SCHEMA = {
     "request": None,
     "responses": _DONE,
 }
-REPORT_SCHEMA = {
+REPORT_SCHEMA: dict[str, Any] = {
     **HELPFUL_SCHEMA,
     "operation_id": "reviews_report",
     "summary": "Report a review, once a visitor",

@@ -8,11 +8,12 @@ from django.contrib import messages
 from django.contrib.admin import ShowFacets
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.contrib.admin.utils import unquote
+from django.contrib.auth import get_permission_codename
 from django.db import IntegrityError, models
 from django.forms import Field
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from unfold import paginator
 from unfold.admin import ModelAdmin, TabularInline
-from unfold.paginator import InfinitePaginator
 from unfold.views import ChangeList
 from unfold.widgets import UnfoldAdminTextInputWidget, UnfoldForeignKeyRawIdWidget
 
@@ -37,8 +38,8 @@ def id_of(text: str | None) -> int | None:
         return None
 
 
-class BoundedPaginator(InfinitePaginator):
-    """Previous and next, without a count."""
+class InfinitePaginator(paginator.InfinitePaginator):
+    """Previous and next, without a count. Unfold's templates know it by the name of its class."""
 
     count = FARTHEST_ROW
 
@@ -94,6 +95,7 @@ class QuickInline(TextFields, BareRawIds, TabularInline):
     extra = 0
     per_page = 50
     ordering = ("id",)
+    hide_title = True
 
 
 class ReadOnly:
@@ -114,7 +116,7 @@ class QuickModelAdmin(TextFields, BareRawIds, ModelAdmin):
 
     list_per_page = 50
     list_max_show_all = 0
-    paginator = BoundedPaginator
+    paginator = InfinitePaginator
     show_full_result_count = False
     show_facets = ShowFacets.NEVER
     # An action changes what its page shows, never "all rows".
@@ -246,9 +248,8 @@ class PublishedModelAdmin(QuickModelAdmin):
                 continue
             if number := rows.count():
                 counts[plural] = counts.get(plural, 0) + number
-            admin = self.admin_site._registry.get(related)
-            if admin and not admin.has_delete_permission(request):
-                lacking.add(str(related._meta.verbose_name))
+                if not _may_delete(request, related):
+                    lacking.add(str(related._meta.verbose_name))
         return named, counts, lacking, protected
 
     def log_addition(self, request: HttpRequest, obj: Any, message: Any) -> Any:
@@ -291,6 +292,11 @@ class PublishedModelAdmin(QuickModelAdmin):
 
 class _NothingWrittenError(Exception):
     """Rolls back the door of a refused form, so that the caches keep their tags."""
+
+
+def _may_delete(request: HttpRequest, model: type[models.Model]) -> bool:
+    permission = get_permission_codename("delete", model._meta)
+    return bool(request.user.has_perm(f"{model._meta.app_label}.{permission}"))
 
 
 def _relations(model: type[models.Model]) -> Iterable[Any]:

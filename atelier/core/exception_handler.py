@@ -49,8 +49,8 @@ def handle(error: Exception, context: dict[str, Any]) -> HttpResponse | None:
             response.content = _problem_body(
                 request, status, "The request is not valid.", "invalid", pointers(error.detail)
             )
-    for name, value in _headers(error, status).items():
-        response.headers[name] = value
+    if status == HTTPStatus.SERVICE_UNAVAILABLE:
+        response.headers["Retry-After"] = RETRY_AFTER_SECONDS
     return response
 
 
@@ -125,12 +125,3 @@ def _code(error: Exception) -> str:
     if isinstance(error, exceptions.APIException):
         return str(error.default_code)
     return {Http404: "not_found", PermissionDenied: "forbidden"}.get(type(error), "unavailable")
-
-
-def _headers(error: Exception, status: int) -> dict[str, str]:
-    headers: dict[str, str] = {}
-    if status == HTTPStatus.SERVICE_UNAVAILABLE:
-        headers["Retry-After"] = RETRY_AFTER_SECONDS
-    if isinstance(error, exceptions.Throttled) and error.wait is not None:
-        headers["Retry-After"] = str(int(error.wait))
-    return headers

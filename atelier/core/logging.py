@@ -7,7 +7,7 @@ import structlog
 
 def configure(*, level: str) -> None:
     """Route the standard library's loggers and structlog's into one JSON stream."""
-    shared = [
+    shared: list[structlog.typing.Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_logger_name,
         structlog.stdlib.add_log_level,

@@ -1,6 +1,6 @@
 """The viewset that public routes share."""
 
-from typing import Any, ClassVar
+from typing import Any
 
 import orjson
 from django.http import HttpRequest, HttpResponse
@@ -17,9 +17,9 @@ class PublicViewSet(ViewSet):
     schema and the exception handler are DRF's.
     """
 
-    authentication_classes: ClassVar = ()
-    permission_classes: ClassVar = ()
-    throttle_classes: ClassVar = ()
+    authentication_classes = ()
+    permission_classes = ()
+    throttle_classes = ()
     # Errors of the routes that the legacy API had are plain text.
     speaks_legacy = True
 
@@ -35,7 +35,7 @@ class PublicViewSet(ViewSet):
     def get_exception_handler_context(self) -> dict[str, Any]:
         return {"view": self, "args": self.args, "kwargs": self.kwargs, "request": self.request}
 
-    def http_method_not_allowed(self, request: Any, *args: Any, **kwargs: Any) -> HttpResponse:
+    def http_method_not_allowed(self, request: Any, *args: Any, **kwargs: Any) -> Any:
         allowed = ", ".join(self.allowed_methods)
         return HttpResponse(
             "Method not allowed",
@@ -44,7 +44,7 @@ class PublicViewSet(ViewSet):
             content_type="text/plain; charset=utf-8",
         )
 
-    def options(self, request: Any, *args: Any, **kwargs: Any) -> HttpResponse:
+    def options(self, request: Any, *args: Any, **kwargs: Any) -> Any:
         return HttpResponse(status=204, headers={"Allow": ", ".join(self.allowed_methods)})
 
 

@@ -67,7 +67,7 @@ class Migration(migrations.Migration):
                 ('source_reported', models.BooleanField(db_default=False, default=False)),
                 ('report_count', models.IntegerField(db_default=0, default=0)),
                 ('moderation', models.TextField(choices=[('pending', 'not looked at'), ('approved', 'approved'), ('rejected', 'rejected')], db_default='pending', default='pending')),
-                ('is_listed', models.GeneratedField(db_persist=True, expression=models.Q(('moderation', 'approved'), models.Q(('moderation', 'pending'), ('source_reported', False), ('report_count', 0)), _connector='OR'), output_field=models.BooleanField())),
+                ('is_listed', models.GeneratedField(db_persist=True, expression=models.ExpressionWrapper(models.Q(('moderation', 'approved'), models.Q(('moderation', 'pending'), ('report_count', 0), ('source_reported', False)), _connector='OR'), output_field=models.BooleanField()), output_field=models.BooleanField())),
                 ('product', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='reviews', to='products.product')),
             ],
         ),
