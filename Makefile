@@ -50,7 +50,7 @@ check: environment ## lint, format, types, layers, migrations, OpenAPI file, dep
 	$(VENV)/ruff format --check .
 	$(PRODUCTION) $(VENV)/mypy
 	$(VENV)/lint-imports
-	$(PRODUCTION) $(VENV)/python manage.py makemigrations --check --dry-run
+	$(PRODUCTION) $(VENV)/python -W ignore::RuntimeWarning manage.py makemigrations --check --dry-run
 	$(PRODUCTION) $(VENV)/python manage.py spectacular --validate --fail-on-warn | diff -u docs/openapi.yaml -
 	$(PRODUCTION) $(VENV)/python manage.py check --deploy --fail-level WARNING
 

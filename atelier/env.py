@@ -68,5 +68,6 @@ def redis_database(url: str, number: int) -> str:
     """The same server with another database number; `unix://` URLs carry it as `?db=`."""
     parts = urlsplit(url)
     if parts.scheme == "unix":
-        return urlunsplit(parts._replace(query=f"db={number}"))
+        # urlunsplit would drop the slashes before an empty host, and the client insists on them.
+        return f"unix://{parts.netloc}{parts.path}?db={number}"
     return urlunsplit(parts._replace(path=f"/{number}"))

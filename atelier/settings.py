@@ -179,7 +179,6 @@ TOKEN_AUDIENCE = env.text("TOKEN_AUDIENCE", default="")
 LOGGING_CONFIG = None
 configure_logging(level=env.text("LOG_LEVEL", default="INFO"))
 
-
 # The admin's theme. Its private API changes between releases, hence the exact pin.
 UNFOLD = {
     "SITE_TITLE": "atelier",
@@ -193,44 +192,5 @@ UNFOLD = {
     # A row's page has no public twin.
     "SHOW_VIEW_ON_SITE": False,
     "SHOW_BACK_BUTTON": True,
-    "SIDEBAR": {
-        "navigation": [
-            {
-                "title": "Catalogue",
-                "items": [
-                    {"title": "Products", "icon": "checkroom", "link": "/admin/products/product/"},
-                    {"title": "Styles", "icon": "palette", "link": "/admin/products/style/"},
-                ],
-            },
-            {
-                "title": "Reviews",
-                "items": [
-                    {
-                        "title": "Awaiting moderation",
-                        "icon": "flag",
-                        "link": "/admin/reviews/review/?awaiting=yes",
-                    },
-                    {"title": "Reviews", "icon": "reviews", "link": "/admin/reviews/review/"},
-                    {
-                        "title": "Characteristics",
-                        "icon": "tune",
-                        "link": "/admin/reviews/characteristic/",
-                    },
-                    {
-                        "title": "Ratings by product",
-                        "icon": "bar_chart",
-                        "link": "/admin/reviews/reviewmeta/",
-                    },
-                ],
-            },
-            {
-                "title": "Operation",
-                "items": [
-                    {"title": "Imports", "icon": "upload_file", "link": "/admin/etl/importrun/"},
-                    {"title": "Users", "icon": "person", "link": "/admin/users/user/"},
-                    {"title": "Groups", "icon": "group", "link": "/admin/auth/group/"},
-                ],
-            },
-        ],
-    },
+    "SIDEBAR": {"navigation": "atelier.menu.sections"},
 }

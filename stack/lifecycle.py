@@ -83,6 +83,7 @@ class Stack:
         with self._locked():
             if not self.client.is_running():
                 raise StackError("Nothing runs here: `make up` starts it.")
+            self._rotate_access_log()
             self._prepare_site()
             nginx_changed = nginx_files.install(self.config, self.nginx)
             renewed = self._apply_supervisor_config()

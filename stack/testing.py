@@ -80,7 +80,7 @@ class TestServices:
         if self._existing("DATABASE_URL"):
             return
         self._postgres = Postgres(
-            bindir=postgres_bindir(_site_packages(), self._directory / "copies", self._account),
+            bindir=postgres_bindir(site_packages(), self._directory / "copies", self._account),
             data=self._directory / "postgres",
             sockets=self._directory / "run",
             log=self._directory / "postgres.log",
@@ -95,7 +95,7 @@ class TestServices:
         if self._existing("REDIS_URL"):
             return
         self._redis = Redis(
-            program=redis_server(_site_packages(), self._directory / "copies", self._account),
+            program=redis_server(site_packages(), self._directory / "copies", self._account),
             folder=self._directory / "redis",
             sockets=self._directory / "run",
             log=self._directory / "redis.log",
@@ -131,7 +131,7 @@ class TestStack:
         self.stack = Stack(
             self.config,
             nginx=debian.nginx(configuration.load().state / "debian"),
-            site_packages=_site_packages(),
+            site_packages=site_packages(),
             environ=environ,
             say=self.said.append,
         )
@@ -183,7 +183,8 @@ def services(directory: Path | str | None = None) -> TestServices:
     return TestServices(directory).start()
 
 
-def _site_packages() -> Path:
+def site_packages() -> Path:
+    """Where the running Python keeps the wheels with the servers' programs."""
     return Path(sysconfig.get_path("purelib"))
 
 

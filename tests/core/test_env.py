@@ -1,0 +1,170 @@
+"""Readers of the environment: a bad value stops the start with the sentence that mends it."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from django.core.exceptions import ImproperlyConfigured
+
+from atelier import env
+
+
+def test_text(monkeypatch):
+    monkeypatch.setenv("THING", "value")
+    assert env.text("THING") == "value"
+    monkeypatch.delenv("THING")
+    assert env.text("THING", default="x") == "x"
+    assert env.text("THING", default="") == ""
+
+
+@pytest.mark.parametrize("value", ["", None])
+def test_a_missing_text_is_named(monkeypatch, value):
+    if value is None:
+        monkeypatch.delenv("THING", raising=False)
+    else:
+        monkeypatch.setenv("THING", value)
+    with pytest.raises(ImproperlyConfigured, match=r"THING is not set\. Set it in"):
+        env.text("THING")
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [("true", True), ("1", True), ("Yes", True), (" on ", True), ("FALSE", False), ("0", False)]
+    + [("no", False), ("off", False)],
+)
+def test_boolean(monkeypatch, value, expected):
+    monkeypatch.setenv("THING", value)
+    assert env.boolean("THING", default=not expected) is expected
+
+
+@pytest.mark.parametrize("value", ["maybe", "2", "truee", "-"])
+def test_a_boolean_that_is_none_is_refused(monkeypatch, value):
+    monkeypatch.setenv("THING", value)
+    with pytest.raises(ImproperlyConfigured, match="Set it to true or false"):
+        env.boolean("THING", default=True)
+
+
+def test_booleans_and_integers_have_defaults(monkeypatch):
+    monkeypatch.delenv("THING", raising=False)
+    assert env.boolean("THING", default=True) is True
+    assert env.integer("THING", default=7) == 7
+
+
+@pytest.mark.parametrize("value", ["x", "-1", "1.5", "²", "", "1e3", "4"])
+def test_an_integer_out_of_range_is_refused(monkeypatch, value):
+    monkeypatch.setenv("THING", value)
+    with pytest.raises(ImproperlyConfigured, match="Set it to an integer >= 5"):
+        env.integer("THING", default=9, minimum=5)
+
+
+def test_integer_and_words(monkeypatch):
+    monkeypatch.setenv("THING", "15")
+    assert env.integer("THING", default=0) == 15
+    monkeypatch.setenv("THING", " a, b ,,c,")
+    assert env.words("THING", default="") == ["a", "b", "c"]
+    monkeypatch.setenv("THING", "")
+    assert env.words("THING", default="x") == []
+
+
+@pytest.mark.parametrize(
+    ("url", "host", "name"),
+    [
+        ("postgres://me:p%40ss@db.example:5433/shop", "db.example", "shop"),
+        ("postgresql://me@//run/shop/shop", "/run/shop", "shop"),
+        ("postgresql://me@/%2Frun%2Fshop/shop", "/run/shop", "shop"),
+    ],
+)
+def test_a_database_url(monkeypatch, url, host, name):
+    monkeypatch.setenv("THING", url)
+    settings = env.database("THING")
+    assert settings["ENGINE"] == "django.db.backends.postgresql"
+    assert (settings["HOST"], settings["NAME"], settings["USER"]) == (host, name, "me")
+
+
+@pytest.mark.parametrize("url", ["sqlite:///x", "mysql://me@db/shop", "nonsense://x", ""])
+def test_a_database_url_of_another_kind_is_refused(monkeypatch, url):
+    monkeypatch.setenv("THING", url)
+    with pytest.raises(ImproperlyConfigured, match="THING"):
+        env.database("THING")
+
+
+@pytest.mark.parametrize(
+    ("url", "other"),
+    [
+        ("redis://cache.example:6379/0", "redis://cache.example:6379/1"),
+        ("redis://:p%40ss@cache.example", "redis://:p%40ss@cache.example/1"),
+        ("rediss://cache.example/0?ssl_cert_reqs=none", "rediss://cache.example/1?ssl_cert_reqs=none"),
+        ("unix:///run/redis.sock", "unix:///run/redis.sock?db=1"),
+        ("unix:///run/redis.sock?db=0", "unix:///run/redis.sock?db=1"),
+        ("unix://:p%40ss@/run/redis.sock", "unix://:p%40ss@/run/redis.sock?db=1"),
+    ],
+)
+def test_a_redis_url_and_its_next_database(monkeypatch, url, other):
+    monkeypatch.setenv("THING", url)
+    assert env.redis("THING") == url
+    assert env.redis_database(url, 1) == other
+
+
+@pytest.mark.parametrize("url", ["memcached://x", "localhost:6379", "http://x"])
+def test_a_redis_url_of_another_kind_is_refused(monkeypatch, url):
+    monkeypatch.setenv("THING", url)
+    with pytest.raises(ImproperlyConfigured, match="THING must start with redis://"):
+        env.redis("THING")
+
+
+@pytest.fixture
+def checkout(tmp_path):
+    """A copy of the settings, where a `.env` may be written."""
+    source = env.BASE_DIR / "atelier"
+    shutil.copytree(source, tmp_path / "atelier", ignore=shutil.ignore_patterns("__pycache__"))
+    return tmp_path
+
+
+def settings_of(checkout: Path, expression: str, **environ: str) -> subprocess.CompletedProcess:
+    return subprocess.run(
+        [sys.executable, "-c", f"from atelier import settings; print(({expression}))"],
+        cwd=checkout,
+        env={"PATH": os.defpath, **environ},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+NEEDED = {
+    "SECRET_KEY": "x",
+    "DATABASE_URL": "postgres://me@db.example/shop",
+    "REDIS_URL": "redis://cache.example",
+}
+
+
+@pytest.mark.parametrize("missing", NEEDED)
+def test_settings_without_a_needed_value_stop_with_its_name(checkout, missing):
+    given = {name: value for name, value in NEEDED.items() if name != missing}
+    finished = settings_of(checkout, "0", **given)
+    assert finished.returncode != 0
+    assert f"{missing} is not set. Set it in the environment or in .env." in finished.stderr
+
+
+def test_the_environment_wins_over_the_file(checkout):
+    (checkout / ".env").write_text(
+        "SECRET_KEY=file\nDATABASE_URL=postgres://me@file/shop\nREDIS_URL=redis://file\n"
+    )
+    expression = "settings.SECRET_KEY, settings.DATABASES['default']['HOST'], settings.REDIS_URL"
+    assert settings_of(checkout, expression).stdout == "('file', 'file', 'redis://file')\n"
+    finished = settings_of(checkout, expression, SECRET_KEY="environment")
+    assert finished.stdout == "('environment', 'file', 'redis://file')\n"
+
+
+def test_https_closes_cookies_and_sends_hsts(checkout):
+    expression = (
+        "settings.SESSION_COOKIE_SECURE, settings.CSRF_COOKIE_SECURE,"
+        " settings.SECURE_SSL_REDIRECT, settings.SECURE_HSTS_SECONDS > 0, settings.DEBUG"
+    )
+    closed = settings_of(checkout, expression, **NEEDED, HTTPS="true").stdout
+    assert closed == "(True, True, True, True, False)\n"
+    opened = settings_of(checkout, expression, **NEEDED).stdout
+    assert opened == "(False, False, False, False, False)\n"
