@@ -164,14 +164,22 @@ def _definitions(cursor: CursorWrapper, table: str, successor: str) -> list[str]
 
 
 def _grants(cursor: CursorWrapper, table: str) -> list[str]:
+    """The grants on a table and on the sequence of its ids, as statements."""
     cursor.execute(
         """
-        SELECT format('GRANT %%s ON public.%%I TO %%s', privilege_type, relname,
+        SELECT format('GRANT %%s ON %%s public.%%I TO %%s', privilege_type,
+            CASE relkind WHEN 'S' THEN 'SEQUENCE' ELSE 'TABLE' END, relname,
             CASE WHEN grantee = 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(grantee)) END)
         FROM pg_class, aclexplode(relacl)
-        WHERE pg_class.oid = %s::regclass AND grantee <> relowner
+        WHERE grantee <> relowner AND (
+            pg_class.oid = %s::regclass
+            OR pg_class.oid IN (
+                SELECT objid FROM pg_depend
+                WHERE refobjid = %s::regclass AND classid = 'pg_class'::regclass AND deptype = 'i'
+            )
+        )
         """,
-        [table],
+        [table, table],
     )
     return [row[0] for row in cursor.fetchall()]
 

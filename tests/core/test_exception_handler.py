@@ -60,12 +60,6 @@ def test_a_busy_database_says_when_to_come_back(view):
     assert "Retry-After" not in handle(errors.NotFound("No."), context(view))
 
 
-def test_a_throttled_client_learns_how_long_to_wait():
-    response = handle(exceptions.Throttled(wait=2.5), context())
-    assert (response.status_code, response["Retry-After"]) == (429, "3")
-    assert not handle(exceptions.Throttled(), context()).has_header("Retry-After")
-
-
 def test_a_validation_error_points_at_each_field():
     error = exceptions.ValidationError(
         {"name": ["Required.", "Too short."], "rows": [{}, {"price": ["Not a number."]}]}

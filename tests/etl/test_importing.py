@@ -366,6 +366,8 @@ UNION ALL SELECT 'sequence', sequencename || ' ' || start_value || ' ' || increm
     FROM pg_sequences WHERE schemaname = 'public'
 UNION ALL SELECT 'grant', table_name || ' ' || grantee || ' ' || privilege_type
     FROM information_schema.table_privileges WHERE table_schema = 'public'
+UNION ALL SELECT 'sequence grant', object_name || ' ' || grantee || ' ' || privilege_type
+    FROM information_schema.usage_privileges WHERE object_schema = 'public'
 ORDER BY 1, 2
 """
 
@@ -379,11 +381,13 @@ def catalog() -> list[tuple[str, str]]:
 def test_built_tables_have_all_that_the_migrations_made(import_all):
     with connection.cursor() as cursor:
         cursor.execute("GRANT SELECT ON products_sku, reviews_review TO PUBLIC")
+        cursor.execute("GRANT USAGE ON SEQUENCE products_sku_id_seq TO PUBLIC")
     before = catalog()
     import_all()
     after = catalog()
     with connection.cursor() as cursor:
         cursor.execute("REVOKE ALL ON products_sku, reviews_review FROM PUBLIC")
+        cursor.execute("REVOKE ALL ON SEQUENCE products_sku_id_seq FROM PUBLIC")
         cursor.execute("SELECT count(*) FROM pg_tables WHERE schemaname = 'etl'")
         assert cursor.fetchone() == (0,)
     assert [row for row in after if row not in before] == []
