@@ -16,7 +16,6 @@ from products.models import (
     Feature,
     Photo,
     Product,
-    ProductQuerySet,
     RelatedProduct,
     Sku,
     Style,
@@ -93,7 +92,7 @@ class ProductAdmin(PublishedModelAdmin):
     readonly_fields = ("created_at", "updated_at", "see_also")
     inlines = (FeatureInline, StyleLinks, RelatedProductInline)
 
-    def search_words(self, queryset: ProductQuerySet, words: str) -> models.QuerySet[Product]:
+    def search_words(self, queryset: models.QuerySet, words: str) -> models.QuerySet:
         # Ordered at once, a search for rare words might walk the primary key instead of
         # product_name_words.
         hits = Product.objects.named_like(words).order_by().values("pk")[:MOST_HITS]

@@ -53,7 +53,7 @@ class AwaitingModeration(SimpleListFilter):
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
         return [("yes", "Awaiting moderation")]
 
-    def queryset(self, request: HttpRequest, queryset: ReviewQuerySet) -> ReviewQuerySet:
+    def queryset(self, request: HttpRequest, queryset: Any) -> models.QuerySet[Review]:
         return queryset.awaiting_moderation().filter(AWAITING) if self.value() else queryset
 
 

@@ -150,7 +150,7 @@ _ONCE = (
     "A visitor is the subject of a token, else a signed visitor id, else a signed cookie, else "
     "address and user agent. An unknown review is answered like a counted one."
 )
-_DONE = {
+_DONE: dict[Any, OpenApiResponse] = {
     204: OpenApiResponse(description="Counted, or counted before."),
     (404, "text/plain"): OpenApiResponse(
         LEGACY_TEXT, description=f"{INVALID_REVIEW_ID}: it cannot be an id."

@@ -5,6 +5,7 @@ Both servers are started here, when pytest loads this file and before Django rea
 
 import atexit
 import os
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,8 @@ from stack.testing import TestServices
 
 CONTRACT = Path(__file__).parent / "contract"
 
+_files = tempfile.TemporaryDirectory(prefix="atelier-test-files-")
+
 # Every setting that the environment or a developer's .env could change: the environment wins.
 ENVIRON = {
     "DJANGO_SETTINGS_MODULE": "atelier.settings",
@@ -27,7 +30,8 @@ ENVIRON = {
     "HTTPS": "false",
     "ALLOWED_HOSTS": "localhost,127.0.0.1,[::1]",
     "CSRF_TRUSTED_ORIGINS": "",
-    "STATIC_ROOT": "",
+    "STATIC_ROOT": f"{_files.name}/static",
+    "IMPORT_REJECTS_DIR": f"{_files.name}/rejects",
     "LOG_LEVEL": "INFO",
     "CATALOGUE_CAMPUS": "hr-atelier",
     "VISITOR_ID_KEY": "",
@@ -51,6 +55,7 @@ django.setup()
 
 def pytest_unconfigure() -> None:
     _services.stop()
+    _files.cleanup()
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from django.contrib.admin import ShowFacets
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.contrib.admin.utils import unquote
 from django.contrib.auth import get_permission_codename
-from django.db import IntegrityError, models
+from django.db import IntegrityError, OperationalError, models
 from django.forms import Field
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from unfold import paginator
@@ -27,7 +27,7 @@ logger = structlog.get_logger(__name__)
 FARTHEST_ROW = 100_000
 
 DELETE_SELECTED = "delete_selected"
-CHANGED_MEANWHILE = "Somebody changed the same rows meanwhile. Nothing was saved; try again."
+CHANGED_MEANWHILE = "Somebody is changing the same rows. Nothing was saved; try again."
 
 
 def id_of(text: str | None) -> int | None:
@@ -280,7 +280,7 @@ class PublishedModelAdmin(QuickModelAdmin):
                     raise _NothingWrittenError
         except _NothingWrittenError:
             return response
-        except (AtelierError, IntegrityError) as error:
+        except (AtelierError, IntegrityError, OperationalError) as error:
             logger.warning("the admin's write was refused", exc_info=error)
             # Reading the messages drops them: one of them says that all went well.
             list(messages.get_messages(request))

@@ -30,13 +30,13 @@ PAGE_PARAMETERS = [
     ),
 ]
 
-BUSY = {
+BUSY: dict[Any, OpenApiResponse] = {
     (503, "text/plain"): OpenApiResponse(
         LEGACY_TEXT, description="The database is busy; ask again after `Retry-After` seconds."
     ),
 }
 # Answers of every GET: they carry an ETag.
-READ = {
+READ: dict[Any, OpenApiResponse] = {
     304: OpenApiResponse(description="The caller's `If-None-Match` names the current answer."),
     **BUSY,
 }

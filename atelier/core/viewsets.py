@@ -26,7 +26,10 @@ class PublicViewSet(ViewSet):
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         self.request, self.args, self.kwargs = request, args, kwargs  # type: ignore[assignment]
         self.headers: dict[str, str] = {}
-        handler = getattr(self, (request.method or "").lower(), self.http_method_not_allowed)
+        method = (request.method or "").lower()
+        # A method named like an attribute, such as DISPATCH, must not reach it.
+        known = method if method in self.http_method_names else "http_method_not_allowed"
+        handler = getattr(self, known, self.http_method_not_allowed)
         try:
             return handler(request, *args, **kwargs)
         except Exception as error:

@@ -32,8 +32,16 @@ def test_a_missing_text_is_named(monkeypatch, value):
 
 @pytest.mark.parametrize(
     ("value", "expected"),
-    [("true", True), ("1", True), ("Yes", True), (" on ", True), ("FALSE", False), ("0", False)]
-    + [("no", False), ("off", False)],
+    [
+        ("true", True),
+        ("1", True),
+        ("Yes", True),
+        (" on ", True),
+        ("FALSE", False),
+        ("0", False),
+        ("no", False),
+        ("off", False),
+    ],
 )
 def test_boolean(monkeypatch, value, expected):
     monkeypatch.setenv("THING", value)
@@ -96,7 +104,10 @@ def test_a_database_url_of_another_kind_is_refused(monkeypatch, url):
     [
         ("redis://cache.example:6379/0", "redis://cache.example:6379/1"),
         ("redis://:p%40ss@cache.example", "redis://:p%40ss@cache.example/1"),
-        ("rediss://cache.example/0?ssl_cert_reqs=none", "rediss://cache.example/1?ssl_cert_reqs=none"),
+        (
+            "rediss://cache.example/0?ssl_cert_reqs=none",
+            "rediss://cache.example/1?ssl_cert_reqs=none",
+        ),
         ("unix:///run/redis.sock", "unix:///run/redis.sock?db=1"),
         ("unix:///run/redis.sock?db=0", "unix:///run/redis.sock?db=1"),
         ("unix://:p%40ss@/run/redis.sock", "unix://:p%40ss@/run/redis.sock?db=1"),

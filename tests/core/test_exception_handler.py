@@ -22,7 +22,12 @@ STATUSES = [
     (exceptions.ParseError("Not JSON."), 400, "parse_error", "Not JSON."),
     (exceptions.NotAuthenticated("Who?"), 401, "not_authenticated", "Who?"),
     (exceptions.MethodNotAllowed("PUT"), 405, "method_not_allowed", 'Method "PUT" not allowed.'),
-    (OperationalError("secret host"), 503, "unavailable", "The service is busy. Try again shortly."),
+    (
+        OperationalError("secret host"),
+        503,
+        "unavailable",
+        "The service is busy. Try again shortly.",
+    ),
     (InterfaceError("secret"), 503, "unavailable", "The service is busy. Try again shortly."),
 ]
 

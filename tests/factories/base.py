@@ -27,9 +27,7 @@ class PublicFactory(DjangoModelFactory):
         return super()._generate(strategy, {**params, **dict.fromkeys(made)})
 
     @classmethod
-    def _create(
-        cls, model_class: type[models.Model], *args: Any, **kwargs: Any
-    ) -> models.Model:
+    def _create(cls, model_class: type[models.Model], *args: Any, **kwargs: Any) -> models.Model:
         fields = {
             name: value
             for name, value in kwargs.items()

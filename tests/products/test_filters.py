@@ -12,7 +12,9 @@ pytestmark = pytest.mark.django_db
 @pytest.fixture
 def shelf():
     ProductFactory(id=1, name="Camo Onesie", category="Jackets", default_price="140.00")
-    ProductFactory(id=2, name="Bright Future Sunglasses", category="Accessories", default_price="69")
+    ProductFactory(
+        id=2, name="Bright Future Sunglasses", category="Accessories", default_price="69"
+    )
     ProductFactory(id=3, name="Morning Joggers", category="Pants", default_price="40.00")
     ProductFactory(id=4, name="Slacker's Slacks", category="Pants", default_price="65.00")
     ProductFactory(id=5, name="Größere Jogginghose 上着", category="pants ", default_price="0")
@@ -62,7 +64,19 @@ def test_filters_page_like_the_list(get_json, shelf):
 @pytest.mark.parametrize("name", ["min_price", "max_price"])
 @pytest.mark.parametrize(
     "value",
-    ["cheap", "NaN", "-NaN", "sNaN", "Infinity", "-Infinity", "-1", "1e400", "--5", "1,5,0", "\x00"],
+    [
+        "cheap",
+        "NaN",
+        "-NaN",
+        "sNaN",
+        "Infinity",
+        "-Infinity",
+        "-1",
+        "1e400",
+        "--5",
+        "1,5,0",
+        "\x00",
+    ],
 )
 def test_a_price_that_cannot_be_read_is_400(client, shelf, name, value):
     response = client.get("/products", {name: value})
@@ -76,9 +90,7 @@ def test_f11_a_price_of_absurd_precision_is_400(client, shelf, value):
     assert client.get("/products", {"min_price": value}).status_code == 400
 
 
-@pytest.mark.parametrize(
-    "query", [{"category": "a\x00b"}, {"name": "a\x00b"}, {"name": "x" * 201}]
-)
+@pytest.mark.parametrize("query", [{"category": "a\x00b"}, {"name": "a\x00b"}, {"name": "x" * 201}])
 def test_a_text_that_cannot_be_read_is_400(client, shelf, query):
     assert client.get("/products", query).status_code == 400
 

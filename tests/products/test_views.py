@@ -53,7 +53,12 @@ def catalogue():
 @pytest.fixture
 def styles(catalogue):
     StyleFactory(
-        id=3, product=catalogue, name="Without skus", original_price=0, sale_price=0, is_default=False
+        id=3,
+        product=catalogue,
+        name="Without skus",
+        original_price=0,
+        sale_price=0,
+        is_default=False,
     )
     StyleFactory(
         id=2, product=catalogue, name="Without photos", sale_price="99.90", is_default=False
@@ -170,9 +175,7 @@ def test_head_answers_as_get_without_a_body(client, styles, path):
 )
 def test_products_cannot_be_written_by_strangers(client, catalogue, method, path):
     before = list(Product.objects.order_by("id").values())
-    response = getattr(client, method)(
-        path, {"name": "Mine now"}, content_type="application/json"
-    )
+    response = getattr(client, method)(path, {"name": "Mine now"}, content_type="application/json")
     assert response.status_code == 405
     assert response["Allow"] == "GET, HEAD, OPTIONS"
     assert list(Product.objects.order_by("id").values()) == before
@@ -315,7 +318,8 @@ def test_options_names_the_methods(client):
 
 
 @pytest.mark.parametrize(
-    "path", ["/products/1//", "/products//", "/products/1/style", "/products/1/styles/2", "/product"]
+    "path",
+    ["/products/1//", "/products//", "/products/1/style", "/products/1/styles/2", "/product"],
 )
 def test_other_paths_are_404(client, catalogue, path):
     assert client.get(path).status_code == 404

@@ -72,9 +72,7 @@ def sixteen_decimals(mean):
 
 
 def some_review(product_id, chance):
-    names = list(
-        Characteristic.objects.filter(product_id=product_id).values_list("id", flat=True)
-    )
+    names = list(Characteristic.objects.filter(product_id=product_id).values_list("id", flat=True))
     return services.create_review(
         product_id=product_id,
         rating=chance.randint(1, 5),

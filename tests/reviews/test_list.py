@@ -103,8 +103,11 @@ def test_a_vote_changes_the_etag(client, reviews):
 
 @pytest.mark.parametrize(
     "product_id",
-    [None, "", "hello", "null", "5.55", "0", "-1", "1,2", "1 ", "9223372036854775808", "9" * 500]
-    + ["\x00", "1\x00", "²", "٣", "1e3", "undefined", "NaN", "[1]", "1;DROP TABLE reviews_review"],
+    [
+        *(None, "", "hello", "null", "5.55", "0", "-1", "1,2", "1 ", "1e3", "undefined", "NaN"),
+        *("\x00", "1\x00", "²", "٣", "[1]", "9223372036854775808", "9" * 500),
+        "1;DROP TABLE reviews_review",
+    ],
 )
 @pytest.mark.parametrize("path", ["/reviews", "/reviews/", "/reviews/meta", "/reviews/meta/"])
 def test_a_bad_or_missing_product_id_is_422(client, path, product_id):

@@ -129,9 +129,7 @@ def test_rule_1_a_token_counts_once_wherever_it_comes_from(review, keys, verb, c
 
 
 @COUNTED
-def test_rule_2_a_signed_visitor_id_counts_once_wherever_it_comes_from(
-    review, keys, verb, counted
-):
+def test_rule_2_a_signed_visitor_id_counts_once_wherever_it_comes_from(review, keys, verb, counted):
     for agent in ("laptop", "phone"):
         headers = {"x-visitor-id": stated(), "authorization": "ghp_legacy"}
         stranger(agent).put(f"/reviews/12/{verb}", headers=headers)
@@ -228,9 +226,10 @@ def test_f11_a_token_nested_deeply_is_passed_over(review, keys, verb, counted):
     for part in (b'{"alg":' + b"[" * 5000, b"[" * 5000 + b"]" * 5000, b'{"alg":' + b"1" * 6000):
         header = urlsafe_b64encode(part).decode().rstrip("=")
         token = f"Bearer {header}.e30.c2ln"
-        assert stranger().put(
-            f"/reviews/12/{verb}", headers={"authorization": token}
-        ).status_code == 204
+        assert (
+            stranger().put(f"/reviews/12/{verb}", headers={"authorization": token}).status_code
+            == 204
+        )
         assert counted() == 1
 
 
