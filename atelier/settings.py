@@ -1,4 +1,4 @@
-"""Settings of the site. Every value comes from the environment or `.env`; `.env.example` lists them."""
+"""Settings of the site, each from the environment or `.env`; `.env.example` explains them."""
 
 from atelier import env
 from atelier.core.logging import configure as configure_logging

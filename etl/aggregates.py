@@ -2,8 +2,6 @@
 
 from collections.abc import Sequence
 
-from django.db import connection
-
 from etl.building import Successors, is_empty
 from etl.merging import Changes
 from reviews import services

@@ -1,6 +1,6 @@
 """What a column may hold: how it is spelled when clean, and how a dirty value is repaired.
 
-A clean spelling goes to PostgreSQL as it stands; `fast` is the pattern that recognises it, in bytes.
+A clean spelling goes to PostgreSQL as it stands; `fast` is the pattern of bytes that recognises it.
 Everything else goes through `clean`, which repairs a value whose meaning is certain, names the
 repair, and raises `Unclean` for the rest.
 """

@@ -13,7 +13,7 @@ SECONDS_BETWEEN_LINES = 5.0
 
 
 class Progress:
-    """Call `begin` for each step, `advance` within it; `stream` is a command's stderr, or nothing."""
+    """Call `begin` for each step, `advance` within it; `stream` is a command's stderr."""
 
     def __init__(self, stream: OutputWrapper | None = None) -> None:
         self._stream = stream

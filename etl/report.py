@@ -14,7 +14,7 @@ class Unaccounted(Exception):
 
 @dataclass(slots=True)
 class FileReport:
-    """lines: physical, header included; read: records; rejects, repairs: records by reason, kind."""
+    """lines: physical, with the header; read: records; rejects, repairs: by reason, by kind."""
 
     name: str
     path: Path

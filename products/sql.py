@@ -13,7 +13,7 @@ _PRODUCT_COLUMNS = f"""
     product.category, product.default_price::text AS default_price,
     to_char(product.created_at AT TIME ZONE 'UTC', {_INSTANT}) AS created_at,
     to_char(product.updated_at AT TIME ZONE 'UTC', {_INSTANT}) AS updated_at
-"""  # noqa: S608 - constants only
+"""
 
 # Indexes: the primary key.
 _LIST = f"""

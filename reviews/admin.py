@@ -4,7 +4,6 @@ from typing import Any
 from django.contrib import admin, messages
 from django.contrib.admin import SimpleListFilter
 from django.db import models
-from django.db.models.expressions import RawSQL
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.html import format_html
@@ -35,15 +34,6 @@ class ProductLink:
         return format_html('<a href="{}" class="text-link">{}</a>', url, row.product_id)
 
 
-# What the partial index `review_awaiting_moderation` covers, in literals: PostgreSQL's generic plan
-# of a statement with parameters cannot know that they fit the index, and walks all reviews.
-AWAITING = RawSQL(
-    "moderation = 'pending' AND (source_reported OR report_count > 0)",
-    (),
-    output_field=models.BooleanField(),
-)
-
-
 class AwaitingModeration(SimpleListFilter):
     """Reported and not looked at, out of the partial index `review_awaiting_moderation`."""
 
@@ -54,7 +44,7 @@ class AwaitingModeration(SimpleListFilter):
         return [("yes", "Awaiting moderation")]
 
     def queryset(self, request: HttpRequest, queryset: Any) -> models.QuerySet[Review]:
-        return queryset.awaiting_moderation().filter(AWAITING) if self.value() else queryset
+        return queryset.awaiting_moderation() if self.value() else queryset
 
 
 class PhotoRows(ReadOnly, QuickInline):

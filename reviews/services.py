@@ -4,9 +4,9 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 from uuid import UUID
 
-from psycopg.errors import ForeignKeyViolation
 from django.db import IntegrityError, connection
 from django.db.models import F, Min
+from psycopg.errors import ForeignKeyViolation
 
 from atelier.core.database import violated_constraint
 from atelier.core.errors import Invalid
@@ -132,12 +132,12 @@ def rebuild_review_meta(*, batch: int, progress: Callable[[int], None]) -> int:
     return wrong
 
 
-def recount_reviews(*, products: str) -> int:
+def recount_reviews(*, products: str, params: Sequence[int] = ()) -> int:
     """Recount the aggregates of the products whose ids a query answers, in the caller's door.
 
     Locks their ReviewMeta rows until the commit. Answers the number of rows that were wrong.
     """
-    sql.select_products(products)
+    sql.select_products(products, params)
     return sql.recount_selected()
 
 
@@ -155,7 +155,8 @@ def _rebuild_batch(low: int, high: int) -> int:
     try:
         with publish(EPOCH):
             wrong = recount_reviews(
-                products=f"SELECT id FROM products_product WHERE id >= {low:d} AND id < {high:d}"
+                products="SELECT id FROM products_product WHERE id >= %s AND id < %s",
+                params=[low, high],
             )
             if not wrong:
                 raise _NothingWrong

@@ -4,7 +4,7 @@ Not the ORM: nested rows in one statement, built to bytes by the server, and rec
 of rows that never leave it. `row_to_json` keeps the key order and writes no white space.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from django.db import connection
 
@@ -241,14 +241,15 @@ WHERE meta.characteristic_id = characteristic.id
 """  # noqa: S608 - constants only
 
 
-def select_products(query: str) -> None:
+def select_products(query: str, params: Sequence[int]) -> None:
     """Select the products whose ids the query answers, replacing the selection."""
     with connection.cursor() as cursor:
         cursor.execute(CREATE_SELECTION)
         cursor.execute("DELETE FROM recount_product")
         cursor.execute(
             "INSERT INTO recount_product SELECT DISTINCT picked.id"  # noqa: S608 - code's own SQL
-            f" FROM ({query}) picked (id) WHERE picked.id IS NOT NULL"
+            f" FROM ({query}) picked (id) WHERE picked.id IS NOT NULL",
+            params,
         )
 
 

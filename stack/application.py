@@ -1,5 +1,6 @@
 """What the stack asks of the site through manage.py, each step harmless when done again."""
 
+import shutil
 import subprocess
 from collections.abc import Mapping
 from pathlib import Path
@@ -48,6 +49,7 @@ class Application:
         The whole summaries are in the log `sample.log`.
         """
         folder = self.config.state / "sample"
+        shutil.rmtree(folder, ignore_errors=True)
         self._mark(SAMPLE_STARTED)
         size = str(self._sample_size())
         summaries = [

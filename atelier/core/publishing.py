@@ -74,7 +74,8 @@ def _lock_and_tag(new: list[str], held: set[str]) -> None:
             """
             WITH tagged AS (
                 INSERT INTO core_cachescope AS scope (key, tag)
-                SELECT key, gen_random_uuid() FROM unnest(%s::text[]) AS key ORDER BY key
+                SELECT key, gen_random_uuid() FROM unnest(%s::text[]) AS key
+                ORDER BY key COLLATE "C"
                 ON CONFLICT (key) DO UPDATE SET tag = excluded.tag, changed_at = now()
                 RETURNING key
             )

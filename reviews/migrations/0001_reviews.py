@@ -68,6 +68,7 @@ class Migration(migrations.Migration):
                 ('report_count', models.IntegerField(db_default=0, default=0)),
                 ('moderation', models.TextField(choices=[('pending', 'not looked at'), ('approved', 'approved'), ('rejected', 'rejected')], db_default='pending', default='pending')),
                 ('is_listed', models.GeneratedField(db_persist=True, expression=models.ExpressionWrapper(models.Q(('moderation', 'approved'), models.Q(('moderation', 'pending'), ('report_count', 0), ('source_reported', False)), _connector='OR'), output_field=models.BooleanField()), output_field=models.BooleanField())),
+                ('is_awaiting_moderation', models.GeneratedField(db_persist=True, expression=models.ExpressionWrapper(models.Q(('moderation', 'pending'), models.Q(('source_reported', True), ('report_count__gt', 0), _connector='OR')), output_field=models.BooleanField()), output_field=models.BooleanField())),
                 ('product', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='reviews', to='products.product')),
             ],
         ),
@@ -151,7 +152,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name='review',
-            index=models.Index(condition=models.Q(('moderation', 'pending'), models.Q(('source_reported', True), ('report_count__gt', 0), _connector='OR')), fields=['id'], name='review_awaiting_moderation'),
+            index=models.Index(condition=models.Q(('is_awaiting_moderation', True)), fields=['id'], name='review_awaiting_moderation'),
         ),
         migrations.AddConstraint(
             model_name='review',

@@ -54,12 +54,12 @@ def tags():
     return dict(CacheScope.objects.values_list("key", "tag"))
 
 
-class Broken(Exception):
+class BrokenError(Exception):
     """What goes wrong within a door."""
 
 
 def broken():
-    return pytest.raises(Broken)
+    return pytest.raises(BrokenError)
 
 
 def refused():
@@ -127,7 +127,7 @@ def test_after_the_door_the_same_session_is_refused_again():
     with refused(), transaction.atomic():
         Product.objects.update(slogan="Own")
     with broken(), publish(EPOCH):
-        raise Broken
+        raise BrokenError
     with refused(), transaction.atomic():
         Product.objects.update(slogan="Own")
 
@@ -149,7 +149,7 @@ def test_the_session_is_refused_again_after_a_committed_and_a_broken_door():
     with refused():
         Product.objects.update(slogan="Own")
     with broken(), publish(EPOCH):
-        raise Broken
+        raise BrokenError
     with refused():
         Product.objects.update(slogan="Own")
 
@@ -202,7 +202,7 @@ def test_a_rollback_leaves_data_and_tags():
     before = tags()
     with broken(), publish(product_scope(1), product_scope(2)):
         Product.objects.update(slogan="After")
-        raise Broken
+        raise BrokenError
     assert tags() == before
     assert Product.objects.get().slogan == "Before"
 
@@ -263,7 +263,7 @@ def test_a_nested_door_that_breaks_takes_back_only_its_own_writes():
         ProductFactory(id=1)
         with broken(), publish(EPOCH):
             ProductFactory(id=2)
-            raise Broken
+            raise BrokenError
         FeatureFactory(product_id=1)
     assert list(Product.objects.values_list("id", flat=True)) == [1]
     assert Feature.objects.count() == 1

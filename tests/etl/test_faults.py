@@ -147,7 +147,7 @@ def test_f6_killed_at_fifty_points_and_begun_again(transactional_db, tmp_path):
 def kill_at_random_points(command: str, source: Path, before: dict, *, times: int) -> None:
     """Kill the import as it begins each of its steps in turn, and compare the tables."""
     steps = ["read product", "read skus", "check photos", "check skus", "e products_", "publish"]
-    chosen = random.Random(times).choices(steps, k=times - 1) + ["publish"]
+    chosen = [*random.Random(times).choices(steps, k=times - 1), "publish"]
     for step in chosen:
         process = start_import(command, source)
         for line in process.stderr:

@@ -7,11 +7,11 @@ import subprocess
 import sys
 from dataclasses import dataclass
 
+import environ
 import orjson
 import psycopg
 from django.conf import settings
 
-from atelier import env
 from stack.testing import TestServices
 
 # The real WSGI application in a real process; the port it got is its first line.
@@ -94,8 +94,7 @@ class Instance:
 
     def psql(self) -> psycopg.Connection:
         """A connection of one's own."""
-        os.environ["OUTAGE_DATABASE_URL"] = self._services.environ["DATABASE_URL"]
-        parts = env.database("OUTAGE_DATABASE_URL")
+        parts = environ.Env.db_url_config(self._services.environ["DATABASE_URL"])
         return psycopg.connect(host=parts["HOST"], user=parts["USER"], dbname=parts["NAME"])
 
     def freeze_redis(self) -> None:

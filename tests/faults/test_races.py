@@ -16,10 +16,12 @@ from reviews.models import (
     Review,
     ReviewMeta,
     ReviewReport,
+    reviews_scope,
 )
 from tests.factories.products import ProductFactory
 from tests.factories.reviews import CharacteristicFactory, ReviewFactory, recount
-from tests.threads import Crew
+from tests.threads import Aside, Crew
+from tests.waiting import wait_for_blocked
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -151,3 +153,17 @@ def test_f22_a_recount_mends_broken_counters_while_reviews_arrive(product, crew,
         )
         assert recount() == 0
     assert ReviewMeta.objects.get(pk=1).rating_2 == rounds * (CREW - 2)
+
+
+def test_f22_a_recount_waits_for_a_review_that_is_being_counted(product):
+    some_review(5, characteristics={14: 5})
+    with publish(EPOCH):
+        ReviewMeta.objects.filter(pk=1).update(rating_5=99)
+    with publish(reviews_scope(1)):
+        some_review(5, characteristics={14: 1})
+        recounting = Aside(recount)
+        wait_for_blocked()
+    with recounting:
+        assert recounting.result() == 1
+    assert ReviewMeta.objects.get(pk=1).rating_5 == 2
+    assert recount() == 0

@@ -4,6 +4,9 @@ import json
 from datetime import UTC, datetime
 
 import pytest
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
 
 from atelier.core.models import CacheScope
 from reviews.models import (
@@ -111,6 +114,15 @@ def test_the_writer_sees_the_review_at_once(client, get_json, characteristics):
             "Comfort": {"id": 15, "value": "2.0000000000000000"},
         },
     }
+
+
+def test_f25_a_review_takes_as_many_statements_for_20_photos_as_for_one(client, characteristics):
+    with CaptureQueriesContext(connection) as few:
+        post(client, entry(photos=entry()["photos"][:1], characteristics={"14": 1}))
+    with CaptureQueriesContext(connection) as many:
+        post(client, entry(photos=entry()["photos"] * 10))
+    assert ReviewPhoto.objects.count() == 21
+    assert len(few) == len(many)
 
 
 def test_ids_follow_each_other_from_a_thousand_million(client, characteristics):
@@ -280,8 +292,6 @@ def test_fields_beyond_the_contract_are_ignored(client, characteristics, extra):
 
 
 def test_no_cookie_and_no_csrf_token_is_needed():
-    from django.test import Client
-
     ProductFactory(id=1)
     strict = Client(enforce_csrf_checks=True, SERVER_NAME="localhost")
     response = post(strict, entry(characteristics={}))
