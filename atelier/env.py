@@ -17,10 +17,11 @@ environ.Env.read_env(BASE_DIR / ".env")
 
 
 def text(name: str, default: str | None = None) -> str:
-    value = _env.str(name, default=default or "")
+    """The value; the default where it is missing or empty."""
+    value = _env.str(name, default="") or default
     if not value and default is None:
         raise ImproperlyConfigured(f"{name} is not set. Set it in the environment or in .env.")
-    return str(value)
+    return str(value or "")
 
 
 def boolean(name: str, default: bool) -> bool:

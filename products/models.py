@@ -5,7 +5,6 @@ that imports and the shop never collide. PostgreSQL refuses every write that doe
 `atelier.core.publishing.publish`.
 """
 
-import re
 from typing import Self
 
 from django.contrib.postgres.indexes import GinIndex
@@ -40,12 +39,12 @@ class ProductQuerySet(models.QuerySet["Product"]):
 
     def named_like(self, words: str) -> Self:
         """Products whose name holds, for each word given, a word that begins with it."""
-        prefixes = re.findall(r"\w+", words)
-        if not prefixes:
-            return self.none() if words.strip() else self
-        query = SearchQuery(
-            " & ".join(f"'{prefix}':*" for prefix in prefixes), config="simple", search_type="raw"
-        )
+        quoted = words.replace("\\", "\\\\").replace("'", "''").split()
+        if not quoted:
+            return self
+        # PostgreSQL splits each quoted word as it split the names, so "7.5" finds "7.5".
+        prefixes = " & ".join(f"'{word}':*" for word in quoted)
+        query = SearchQuery(prefixes, config="simple", search_type="raw")
         return self.annotate(name_words=NameWords("name")).filter(name_words=query)
 
     def ids_of(self, page: Page) -> list[int]:

@@ -201,7 +201,7 @@ CREATE_SCHEMA: dict[str, Any] = {
     "request": NewReview,
     "responses": {
         (201, "text/plain"): OpenApiResponse(LEGACY_TEXT, description="Created"),
-        (400, "text/plain"): OpenApiResponse(LEGACY_TEXT, description="The body is not JSON."),
+        (413, "text/plain"): OpenApiResponse(LEGACY_TEXT, description="The body is over 1 MB."),
         (422, "text/plain"): OpenApiResponse(LEGACY_TEXT, description=INVALID_REVIEW),
         **BUSY,
     },

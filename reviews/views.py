@@ -32,7 +32,8 @@ class ReviewViewSet(PublicViewSet):
 
     @extend_schema(**serializers.CREATE_SCHEMA)
     def create(self, request: HttpRequest) -> HttpResponse:
-        services.create_review(**serializers.new_review(json_body(request)))
+        body = json_body(request, complaint=serializers.INVALID_REVIEW)
+        services.create_review(**serializers.new_review(body))
         return HttpResponse("Created", status=201, content_type="text/plain; charset=utf-8")
 
     @extend_schema(**serializers.HELPFUL_SCHEMA)

@@ -9,7 +9,7 @@ from typing import Any
 
 import orjson
 import structlog
-from django.core.exceptions import PermissionDenied
+from django.core.exceptions import PermissionDenied, RequestDataTooBig
 from django.db import InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse
 from rest_framework import exceptions
@@ -27,6 +27,7 @@ STATUS_OF: dict[type[Exception], int] = {
     errors.Conflict: 409,
     Http404: 404,
     PermissionDenied: 403,
+    RequestDataTooBig: 413,
     # The database is away, or over its deadline: worth another try.
     OperationalError: 503,
     InterfaceError: 503,
@@ -116,6 +117,8 @@ def _message(error: Exception) -> str:
         return "There is nothing here."
     if isinstance(error, PermissionDenied):
         return "This is not allowed."
+    if isinstance(error, RequestDataTooBig):
+        return "Request body too large"
     return "The service is busy. Try again shortly."
 
 

@@ -5,8 +5,9 @@ from typing import Any
 import orjson
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
-from rest_framework.exceptions import ParseError
 from rest_framework.viewsets import ViewSet
+
+from atelier.core.errors import Invalid
 
 
 class PublicViewSet(ViewSet):
@@ -51,13 +52,13 @@ class PublicViewSet(ViewSet):
         return HttpResponse(status=204, headers={"Allow": ", ".join(self.allowed_methods)})
 
 
-def json_body(request: HttpRequest) -> Any:
+def json_body(request: HttpRequest, *, complaint: str) -> Any:
     """The request's body read as JSON, whatever its content type says.
 
-    Raises ParseError for anything that is not JSON in UTF-8; nesting past the parser's limit
-    included.
+    Raises Invalid with the complaint for anything that is not JSON in UTF-8, nesting past the
+    parser's limit included.
     """
     try:
         return orjson.loads(request.body)
     except orjson.JSONDecodeError as error:
-        raise ParseError("The body is not JSON.") from error
+        raise Invalid(complaint) from error

@@ -61,7 +61,7 @@ def test_booleans_and_integers_have_defaults(monkeypatch):
     assert env.integer("THING", default=7) == 7
 
 
-@pytest.mark.parametrize("value", ["x", "-1", "1.5", "²", "", "1e3", "4"])
+@pytest.mark.parametrize("value", ["x", "-1", "1.5", "²", " ", "1e3", "4"])
 def test_an_integer_out_of_range_is_refused(monkeypatch, value):
     monkeypatch.setenv("THING", value)
     with pytest.raises(ImproperlyConfigured, match="Set it to an integer >= 5"):
@@ -74,7 +74,8 @@ def test_integer_and_words(monkeypatch):
     monkeypatch.setenv("THING", " a, b ,,c,")
     assert env.words("THING", default="") == ["a", "b", "c"]
     monkeypatch.setenv("THING", "")
-    assert env.words("THING", default="x") == []
+    assert env.words("THING", default="x") == ["x"]
+    assert env.integer("THING", default=3) == 3
 
 
 @pytest.mark.parametrize(

@@ -87,7 +87,7 @@ class Instance:
         subprocess.run(
             [sys.executable, "manage.py", *command],
             cwd=settings.BASE_DIR,
-            env=self._environ(commands=True),
+            env=self._environ(),
             stdout=subprocess.DEVNULL,
             check=True,
         )
@@ -103,8 +103,5 @@ class Instance:
     def thaw_redis(self) -> None:
         os.kill(self.redis._daemon.pid, signal.SIGCONT)
 
-    def _environ(self, *, commands: bool = False) -> dict[str, str]:
-        """Without the suite's own limit of nothing, so that a web process sets its own."""
-        limits = {"DATABASE_STATEMENT_TIMEOUT_MS", "DATABASE_LOCK_TIMEOUT_MS"}
-        kept = {key: value for key, value in os.environ.items() if key not in limits or commands}
-        return {**kept, **self._services.environ}
+    def _environ(self) -> dict[str, str]:
+        return {**os.environ, **self._services.environ}

@@ -49,6 +49,8 @@ def found(get_json, **query):
         ({"name": "slack"}, [4]),
         ({"name": "   "}, [1, 2, 3, 4, 5]),
         ({"name": "camo jog"}, []),
+        ({"name": "!!!"}, []),
+        ({"name": "'camo\\"}, [1]),
         ({"name": "!camo & (ones:*"}, [1]),
         ({"category": "Pants", "name": "m", "max_price": "40"}, [3]),
     ],
@@ -93,6 +95,12 @@ def test_f11_a_price_of_absurd_precision_is_400(client, shelf, value):
 @pytest.mark.parametrize("query", [{"category": "a\x00b"}, {"name": "a\x00b"}, {"name": "x" * 201}])
 def test_a_text_that_cannot_be_read_is_400(client, shelf, query):
     assert client.get("/products", query).status_code == 400
+
+
+@pytest.mark.parametrize("words", ["7.5", "t-shirt", "shirt", "big 7"])
+def test_words_with_marks_within_are_found_as_they_are_written(get_json, shelf, words):
+    ProductFactory(id=6, name="Big T-Shirt 7.5")
+    assert found(get_json, name=words) == [6]
 
 
 INJECTIONS = [
