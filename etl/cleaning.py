@@ -16,7 +16,7 @@ from etl.columns import Column, Field, Unclean, Value, is_null
 MAX_CONTINUATION = 100
 MAX_TOKENS = 400
 
-_FIELD = re.compile(r'[ \t]*"((?:[^"]|"")*+)"[ \t]*(?=,|\Z)|([^",]*+)(?=,|\Z)')
+_FIELD = re.compile(r'[ \t]*"((?:(?>[^"]|""))*+)"[ \t]*(?=,|\Z)|([^",]*+)(?=,|\Z)')
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +47,7 @@ class Cleaner:
         self.columns = columns
         one_line = b",".join(column.kind.fast for column in columns)
         # Possessive: a run is matched in one pass, and no line is tried twice.
-        self.fast = re.compile(rb"(?:" + one_line + rb"\r?\n)*+")
+        self.fast = re.compile(rb"(?:(?>" + one_line + rb"\r?\n))*+")
 
     def clean(self, line: bytes, following: Following) -> Row | Rejection:
         """A row or a rejection of this line; `following(n)` shows the lines after it."""

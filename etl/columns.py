@@ -15,8 +15,10 @@ from decimal import Decimal, InvalidOperation
 FIRST_OWN_ID = 1_000_000_000
 MAX_INTEGER = 2**31 - 1
 
-_FAST_TEXT = rb'"[^"\r\n\0]*+(?:""[^"\r\n\0]*+)*+"'
-_FAST_NULL_TEXT = rb'(?:null|"(?!null"|NULL"|"(?!"))[^"\r\n\0]*+(?:""[^"\r\n\0]*+)*+")'
+# The inner group is atomic as well: before 3.11.5 `re` lost the position of a possessive group
+# whose last repetition failed half-way.
+_FAST_TEXT = rb'"[^"\r\n\0]*+(?:(?>""[^"\r\n\0]*+))*+"'
+_FAST_NULL_TEXT = rb'(?:null|"(?!null"|NULL"|"(?!"))[^"\r\n\0]*+(?:(?>""[^"\r\n\0]*+))*+")'
 _FAST_URL = rb'"https?://[^"\s\0]++"'
 
 Value = int | str | bool | Decimal | None

@@ -322,3 +322,13 @@ def test_a_repaired_row_is_clean(name, line):
         assert isinstance(again, Row)
         assert again.values == answer.values
         assert again.repairs == []
+
+
+@pytest.mark.parametrize("broken", ["1,1,4,x", "1,1,4", "1,1,4,3,", '1,1,4,"3"'])
+def test_a_run_ends_with_its_last_clean_line(broken):
+    """Interpreters before 3.11.5 lose the place of a possessive group that fails half-way."""
+    fast = Cleaner(CHARACTERISTIC_REVIEWS.columns).fast
+    match = fast.match(f"1,1,4,3\n2,1,4,3\n{broken}\n".encode())
+    assert match.group() == b"1,1,4,3\n2,1,4,3\n"
+    quoted = Cleaner(SKUS.columns).fast.match(b'1,1,"X""S",8\n2,1,"X""S"x",8\n')
+    assert quoted.group() == b'1,1,"X""S",8\n'
