@@ -46,7 +46,10 @@ def words(name: str, default: str) -> list[str]:
 
 
 def database(name: str) -> dict[str, Any]:
-    """Connection settings from a URL; a socket directory is written percent-encoded as the host."""
+    """Connection settings from a URL; a socket's folder stands before the database's name:
+
+    `postgresql://user@//folder/database`.
+    """
     try:
         settings = environ.Env.db_url_config(text(name))
     except ImproperlyConfigured:

@@ -6,6 +6,8 @@ An instance differs from the others only by its environment: ``WEB_BIND`` says w
 import os
 from pathlib import Path
 
+from atelier.core.logging import json_handlers
+
 wsgi_app = "atelier.wsgi:application"
 bind = os.environ.get("WEB_BIND", "127.0.0.1:8001")
 proc_name = os.environ.get("WEB_NAME", "atelier")
@@ -41,7 +43,12 @@ umask = 0o000
 # Only what nginx sends is believed, and a Unix socket has no peer address to check.
 forwarded_allow_ips = "*" if bind.startswith("unix:") else "127.0.0.1,::1"
 
-# nginx writes the access log.
+# nginx writes the access log; what gunicorn says of itself is JSON like all other lines.
 accesslog = None
 errorlog = "-"
 loglevel = os.environ.get("GUNICORN_LOG_LEVEL", "info")
+logconfig_dict = {
+    **json_handlers(),
+    "root": {"handlers": ["stderr"], "level": "INFO"},
+    "loggers": {"gunicorn.error": {"level": loglevel.upper(), "handlers": [], "propagate": True}},
+}

@@ -19,7 +19,7 @@ from etl.dataset import generate
 from etl.models import ImportRun
 from products.models import Product
 from tests.etl.conftest import table_contents
-from tests.waiting import wait_until
+from tests.waiting import second_connection, wait_for_blocked, wait_until
 
 
 def test_f8_every_line_of_a_dirty_file_is_accounted_for(import_command, dataset):
@@ -145,17 +145,21 @@ def test_f6_killed_at_fifty_points_and_begun_again(transactional_db, tmp_path):
 
 
 def kill_at_random_points(command: str, source: Path, before: dict, *, times: int) -> None:
-    """Kill the import as it begins each of its steps in turn, and compare the tables."""
-    steps = ["read product", "read skus", "check photos", "check skus", "e products_", "publish"]
-    chosen = [*random.Random(times).choices(steps, k=times - 1), "publish"]
-    for step in chosen:
-        process = start_import(command, source)
-        for line in process.stderr:
-            if step in line:
-                break
-        process.kill()
-        process.communicate()
-        assert process.returncode == -signal.SIGKILL
+    """Kill the import as it begins one of its steps, and within the final transaction.
+
+    A lock on the table that is written last keeps it from committing before it is killed.
+    """
+    steps = ["read product", "read skus", "check photos", "check skus", " products_", "publish"]
+    for step in [*random.Random(times).choices(steps, k=times - 1), "publish"]:
+        with second_connection() as holder, holder.transaction():
+            holder.execute("LOCK TABLE products_relatedproduct IN SHARE MODE")
+            process = start_import(command, source)
+            assert any(step in line for line in process.stderr)
+            if step == "publish":
+                wait_for_blocked()
+            process.kill()
+            process.communicate()
+            assert process.returncode == -signal.SIGKILL
         wait_until(lambda: not import_sessions(), "the server to notice the killed import")
         assert table_contents() == before
 
