@@ -87,11 +87,13 @@ def logs(options: argparse.Namespace) -> int:
 
 
 def environment(options: argparse.Namespace) -> int:
-    """Install what the tests and checks need: the development pins and nginx."""
+    """Install what the tests and checks need: the development pins, nginx and a browser."""
     config = configuration.load()
     if VirtualEnvironment(config.checkout, config.state / "debian").ensure(lock=DEVELOPMENT_LOCK):
         say(f"{DEVELOPMENT_LOCK} installed")
     debian.nginx(config.state / "debian")
+    if not debian.chromium():
+        say("no browser tests: they need chromium and chromium-driver, which apt installs for root")
     return 0
 
 

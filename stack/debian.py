@@ -98,6 +98,19 @@ def postgres_15(folder: Path) -> Path:
     return root / bindir
 
 
+def chromium() -> bool:
+    """The browser and its driver for the browser tests: the machine's, else installed for root.
+
+    False for an ordinary user without them: unpacking a browser takes too much of the system along.
+    """
+    if shutil.which("chromium") and shutil.which("chromedriver"):
+        return True
+    if os.geteuid() != 0:
+        return False
+    install(("chromium", "chromium-driver"))
+    return True
+
+
 def install(packages: Sequence[str]) -> None:
     """apt-get install, without starting any service that the packages bring."""
     environ = {**os.environ, "DEBIAN_FRONTEND": "noninteractive", "RUNLEVEL": "1"}
