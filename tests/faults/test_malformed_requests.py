@@ -96,7 +96,7 @@ MALFORMED = [
 @pytest.mark.parametrize("body", MALFORMED, ids=lambda body: repr(body[:24]))
 def test_f11_a_body_that_is_no_review_is_refused(client, body):
     response = send(client, "POST", "/reviews", body)
-    assert response.status_code in {400, 422}
+    assert response.status_code == 422
     assert response["Content-Type"] == "text/plain; charset=utf-8"
     assert Review.objects.count() == 1
 
@@ -294,7 +294,7 @@ def test_f11_an_oversize_body_is_refused(client):
 def test_f11_a_false_length_is_answered(client, length):
     body = json.dumps(review()).encode()
     response = send(client, "POST", "/reviews", body, CONTENT_LENGTH=length)
-    assert response.status_code in {400, 413}
+    assert response.status_code in {400, 413, 422}
     assert Review.objects.count() == 1
 
 
@@ -337,7 +337,7 @@ def test_f11_hostile_headers_are_answered(client, settings, method, path, header
 )
 def test_f11_a_hostile_content_type_is_answered(client, content_type):
     response = client.generic("POST", "/reviews", b"{", content_type=content_type)
-    assert response.status_code in {400, 422}
+    assert response.status_code == 422
 
 
 @pytest.mark.parametrize(
