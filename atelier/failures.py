@@ -1,6 +1,9 @@
 """Answers for requests that reach no view, or break one."""
 
+from collections.abc import Callable
+
 from django.http import HttpRequest, HttpResponse
+from django.views.decorators.csrf import csrf_exempt
 
 from atelier.core.exception_handler import legacy, problem
 
@@ -19,3 +22,16 @@ def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 def server_error(request: HttpRequest) -> HttpResponse:
     return legacy(500, "")
+
+
+def reads_only(view: Callable[[HttpRequest], HttpResponse]) -> Callable[..., HttpResponse]:
+    """GET and HEAD reach the view; any other method is told so in the house's error shape."""
+
+    def guarded(request: HttpRequest) -> HttpResponse:
+        if request.method in {"GET", "HEAD"}:
+            return view(request)
+        answer = problem(request, 405, detail="Only GET and HEAD.", code="method_not_allowed")
+        answer.headers["Allow"] = "GET, HEAD"
+        return answer
+
+    return csrf_exempt(guarded)

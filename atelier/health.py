@@ -5,19 +5,20 @@ from django.conf import settings
 from django.db import DatabaseError, connection
 from django.db.migrations.executor import MigrationExecutor
 from django.http import HttpRequest, JsonResponse
-from django.views.decorators.http import require_safe
 from redis import Redis, RedisError
+
+from atelier.failures import reads_only
 
 logger = structlog.get_logger(__name__)
 
 
-@require_safe
+@reads_only
 def healthz(request: HttpRequest) -> JsonResponse:
     """200 while the process answers at all."""
     return JsonResponse({"status": "ok"})
 
 
-@require_safe
+@reads_only
 def readyz(request: HttpRequest) -> JsonResponse:
     """200 when the database answers and is migrated, else 503. Redis away is degraded, not dead."""
     database = _database()

@@ -1,5 +1,6 @@
 """What became of every line of a file, and the file that keeps the rejected ones."""
 
+import os
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -82,7 +83,8 @@ class RejectsFile:
         self.path = path
         self.count = 0
         path.parent.mkdir(parents=True, exist_ok=True)
-        self._stream = path.open("wb")
+        # Rejected lines hold what people wrote, e-mail addresses included.
+        self._stream = os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o640), "wb")
         self._stream.write(self.HEADER)
 
     def write(self, name: str, line: int, column: str, reason: str, original: bytes) -> None:

@@ -5,7 +5,7 @@ from django.http.response import HttpResponseBase
 from drf_spectacular.utils import extend_schema
 
 from atelier.core.pagination import Page
-from atelier.core.responses import json_answer
+from atelier.core.responses import json_answer, no_content
 from atelier.core.viewsets import PublicViewSet, json_body
 from atelier.core.visitors import remember, visitor_of
 from reviews import serializers, services, sql
@@ -49,6 +49,6 @@ class ReviewViewSet(PublicViewSet):
     ) -> HttpResponse:
         visitor = visitor_of(request)
         count(review_id=serializers.review_id_of(review_id), visitor=visitor)
-        response = HttpResponse(status=204)
+        response = no_content()
         remember(request, response, visitor)
         return response

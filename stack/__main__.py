@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from stack import config as configuration
-from stack import debian, probes
+from stack import debian, dotenv, probes
 from stack import nginx as nginx_files
 from stack.config import Config
 from stack.errors import StackError
@@ -38,6 +38,7 @@ def up(options: argparse.Namespace) -> int:
     began = time.monotonic()
     if configuration.create_env_file():
         say(".env made")
+    _keep_environment()
     config = configuration.load()
     config.check()
     stack = _stack(config)
@@ -59,6 +60,7 @@ def down(options: argparse.Namespace) -> int:
 
 
 def restart(options: argparse.Namespace) -> int:
+    _keep_environment()
     config = configuration.load()
     config.check()
     _stack(config).restart()
@@ -134,6 +136,13 @@ def say(sentence: str) -> None:
     print(f"» {sentence}", flush=True)
 
 
+def _keep_environment() -> None:
+    """What the environment sets now holds from now on, so that later commands see the same."""
+    path = configuration.CHECKOUT / ".env"
+    if path.exists() and (names := dotenv.keep(path, os.environ)):
+        say(f"kept in .env: {', '.join(names)}")
+
+
 def _stack(config: Config, *, install: bool = True) -> Stack:
     environment = VirtualEnvironment(config.checkout, config.state / "debian")
     if install and environment.ensure(lock=RUNTIME_LOCK):
@@ -143,7 +152,12 @@ def _stack(config: Config, *, install: bool = True) -> Stack:
         config,
         nginx=nginx,
         site_packages=environment.site_packages,
-        environ=os.environ,
+        # Settings come from .env: inherited ones would stay with the servers for good.
+        environ={
+            name: value
+            for name, value in os.environ.items()
+            if name not in dotenv.read(config.checkout / ".env")
+        },
         say=say,
     )
 

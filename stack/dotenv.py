@@ -1,8 +1,8 @@
-"""The `.env` file: made once from `.env.example`, then only read."""
+"""The `.env` file: made once from `.env.example`; it keeps what the environment sets."""
 
 import os
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 SECRET_BYTES = 48
@@ -28,13 +28,22 @@ def create(
     if path.exists():
         return False
     lines = [_filled(line, environ, made) for line in example.read_text().splitlines()]
-    partial = path.with_name(f"{path.name}.partial")
-    partial.unlink(missing_ok=True)
-    descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "w") as file:
-        file.write("\n".join(lines) + "\n")
-    partial.rename(path)
+    _write(path, lines)
     return True
+
+
+def keep(path: Path, environ: Mapping[str, str]) -> list[str]:
+    """Write what the environment sets otherwise into the file; the names that changed."""
+    changed = []
+    lines = path.read_text().splitlines()
+    for number, line in enumerate(lines):
+        name, _, value = (part.strip() for part in line.partition("="))
+        if _is_assignment(line) and environ.get(name) not in (None, "", _unquoted(value)):
+            lines[number] = f"{name}={environ[name]}"
+            changed.append(name)
+    if changed:
+        _write(path, lines)
+    return changed
 
 
 def secret_key() -> str:
@@ -55,6 +64,16 @@ def _filled(line: str, environ: Mapping[str, str], made: Mapping[str, Callable[[
     if not value and name in made:
         value = made[name]()
     return f"{name}={value}"
+
+
+def _write(path: Path, lines: Sequence[str]) -> None:
+    """Whole or not at all, readable by its owner only."""
+    partial = path.with_name(f"{path.name}.partial")
+    partial.unlink(missing_ok=True)
+    descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "w") as file:
+        file.write("\n".join(lines) + "\n")
+    partial.rename(path)
 
 
 def _is_assignment(line: str) -> bool:

@@ -16,6 +16,7 @@ from stack.binaries import postgres_bindir, redis_server
 from stack.config import Config
 from stack.debian import Nginx
 from stack.errors import StackError
+from stack.nginx_master import end_orphans
 from stack.postgres import Postgres
 from stack.processes import run, tail
 from stack.programs import programs
@@ -198,8 +199,9 @@ class Stack:
     def _start_supervisor(self) -> None:
         conf = self.config.rendered / "supervisord.conf"
         conf.write_text(self._supervisor_text())
+        launcher = self.config.checkout / "stack" / "quick_supervisord.py"
         run(
-            [str(self.config.python), "-m", "supervisor.supervisord", "-c", str(conf)],
+            [str(self.config.python), "-P", str(launcher), "-c", str(conf)],
             environ=self.environ,
             cwd=self.config.state,
             failure="supervisord did not start.",
@@ -324,7 +326,7 @@ class Stack:
         files.append((state / "redis" / "redis.pid", signal.SIGTERM))
         files.append((state / "postgres" / "postmaster.pid", signal.SIGINT))
         ended = [probes.end_leftover(path, state, number, 60) for path, number in files]
-        return any(ended)
+        return end_orphans(state) or any(ended)
 
     def _rotate_access_log(self) -> None:
         """nginx writes this one itself, because a pipe to the supervisor could hold requests up."""

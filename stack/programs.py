@@ -20,7 +20,9 @@ def programs(
     if redis:
         found.append(Program("redis", redis.command, "TERM", 15, config.state, user))
     found += [_instance(config, name) for name in config.instances]
-    command = nginx_command(config, nginx)
+    launcher = config.checkout / "stack" / "nginx_master.py"
+    command = [str(config.python), "-P", str(launcher), str(config.state)]
+    command += nginx_command(config, nginx)
     found.append(Program("nginx", command, "QUIT", 15, config.state, environ=nginx.environ))
     return found
 

@@ -40,7 +40,7 @@ def handle(error: Exception, context: dict[str, Any]) -> HttpResponse | None:
     if status is None:
         return None
     if status == HTTPStatus.SERVICE_UNAVAILABLE:
-        logger.error("database unavailable", exc_info=error)
+        logger.error("database unavailable", reason=str(error).strip())
     view, request = context.get("view"), context["request"]
     if getattr(view, "speaks_legacy", False):
         response = legacy(status, _message(error))

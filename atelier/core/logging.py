@@ -22,6 +22,8 @@ def configure(*, level: str) -> None:
             "loggers": {
                 # nginx writes a line for each request; Django's 4xx warnings would double it.
                 "django.request": {"level": "ERROR"},
+                # Anybody can send a wrong Host; nginx refuses it first.
+                "django.security.DisallowedHost": {"level": "CRITICAL"},
                 "django.db.backends": {"level": "WARNING"},
             },
         }

@@ -19,3 +19,10 @@ def json_answer(request: HttpRequest, body: bytes) -> HttpResponseBase:
     response.headers["Cache-Control"] = "no-cache"
     conditional = get_conditional_response(request, etag=etag, response=response)
     return conditional if conditional is not None else response
+
+
+def no_content() -> HttpResponse:
+    """204, without the content type that nothing would have."""
+    response = HttpResponse(status=204)
+    del response.headers["Content-Type"]
+    return response

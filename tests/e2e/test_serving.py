@@ -303,12 +303,43 @@ def test_f9_slow_headers_are_cut_off_and_innocents_served(ask, stack):
     assert 8 < time.monotonic() - began < 13
 
 
+def test_killed_nginx_is_replaced_although_its_workers_held_the_port(ask, stack):
+    before = stack.pids("nginx")
+    os.kill(before[0], signal.SIGKILL)
+    probes.wait_until(
+        lambda: stack.stack.client.pid("nginx") not in {0, before[0]} and orphans_are_gone(before),
+        seconds=15,
+        otherwise=lambda: "nginx did not come back",
+    )
+    probes.wait_until(
+        lambda: probes.is_ready(stack.config), seconds=10, otherwise=lambda: "nginx does not answer"
+    )
+    assert len(stack.pids("nginx")) == len(before)
+    assert ask("GET", "/products").status == 200
+
+
+def test_nginx_answers_for_itself_in_plain_text(ask):
+    for method, path, status in (
+        ("TRACE", "/reviews", 405),
+        ("GET", "/reviews/%00/helpful", 400),
+        ("GET", "/static/absent.css", 404),
+        ("GET", "/products?x=" + "y" * 9000, 414),
+    ):
+        answer = ask(method, path)
+        assert (answer.status, answer.headers["Content-Type"]) == (status, "text/plain"), path
+        assert b"<html" not in answer.body
+
+
 def test_up_again_changes_nothing(stack):
     before = {name: info["pid"] for name, info in stack.stack.client.processes().items()}
 
     assert stack.stack.up() is False
     assert stack.stack.is_outdated() is False
     assert {n: i["pid"] for n, i in stack.stack.client.processes().items()} == before
+
+
+def orphans_are_gone(pids: list[int]) -> bool:
+    return not any(probes.is_alive(pid) for pid in pids)
 
 
 def is_replaced(stack: TestStack, instance: str, old: int) -> bool:

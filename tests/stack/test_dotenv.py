@@ -70,3 +70,14 @@ def test_the_shipped_example_holds_every_made_value_empty():
 
     for name in ("SECRET_KEY", "ADMIN_PASSWORD", "ATELIER_STATE_DIR", "DATABASE_URL", "REDIS_URL"):
         assert values[name] == "", f"{name} must be made on each machine"
+
+
+def test_environment_is_kept_in_a_file_that_is_there_already(tmp_path):
+    make(tmp_path)
+    before = dotenv.read(tmp_path / ".env")
+    name = next(iter(before))
+    assert dotenv.keep(tmp_path / ".env", {name: "other", "UNKNOWN": "x", "PATH": "/bin"}) == [name]
+    assert dotenv.read(tmp_path / ".env") == {**before, name: "other"}
+    assert stat.S_IMODE((tmp_path / ".env").stat().st_mode) == 0o600
+    assert dotenv.keep(tmp_path / ".env", {name: "other"}) == []
+    assert dotenv.keep(tmp_path / ".env", {name: ""}) == []
