@@ -1,23 +1,29 @@
 """The review aggregates after an import: built anew, or recounted where something changed."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from etl.building import Successors, is_empty
-from etl.merging import Changes
+from etl.files import KINDS
+from etl.merging import COUNTED_FILES, Changes
 from reviews import services
 
 COUNTS_TABLE = "reviews_reviewmeta"
 SUMS_TABLE = "reviews_characteristicmeta"
 REVIEWS_TABLE = "reviews_review"
 RATINGS_TABLE = "reviews_characteristicreview"
+COUNTED_TABLES = {KINDS[name].table for name in COUNTED_FILES}
 
 
-def build_aggregates(successors: Successors) -> bool:
-    """Build both aggregate tables beside the live ones; False where they must be recounted."""
-    if REVIEWS_TABLE not in successors.tables or not (
-        is_empty(COUNTS_TABLE) and is_empty(SUMS_TABLE)
-    ):
-        return False
+def can_be_built(tables: Collection[str]) -> bool:
+    """Whether these tables, when built, bring the whole of the aggregates along."""
+    empty = (*COUNTED_TABLES, COUNTS_TABLE, SUMS_TABLE)
+    return REVIEWS_TABLE in tables and all(is_empty(table) for table in empty)
+
+
+def build_aggregates(successors: Successors) -> None:
+    """Build both aggregate tables beside the live ones where the reviews are built."""
+    if REVIEWS_TABLE not in successors.tables:
+        return
     review, rated = successors.name_of(REVIEWS_TABLE), successors.name_of(RATINGS_TABLE)
     counts = services.review_counts()
     successors.build(
@@ -33,13 +39,10 @@ def build_aggregates(successors: Successors) -> bool:
         f" JOIN {review} review ON review.id = rated.review_id"
         " WHERE review.moderation <> 'rejected' GROUP BY characteristic_id",
     )
-    return True
 
 
-def affected_products(changes: Sequence[Changes], *, everything: bool) -> str:
+def affected_products(changes: Sequence[Changes]) -> str:
     """SQL of the ids of the products whose reviews the changes touch, before and after."""
-    if everything:
-        return "SELECT id FROM products_product"
     parts = []
     for change in changes:
         joined = f"{change.table} change LEFT JOIN {change.staged.kind.table} live USING (id)"

@@ -62,9 +62,6 @@ class Successors:
 
     def __init__(self) -> None:
         self.tables: dict[str, str] = {}
-        # Tables that the final transaction will add rows to, and keys that must wait for those.
-        self.growing: set[str] = set()
-        self._late: list[tuple[str, ForeignKey]] = []
 
     def name_of(self, table: str) -> str:
         """Where the table's next rows are: its successor, or else the table itself."""
@@ -83,10 +80,7 @@ class Successors:
             for definition in _definitions(cursor, table, successor):
                 cursor.execute(definition)
             for key in foreign_keys(cursor, table, inbound=False):
-                if key.parent in self.growing:
-                    self._late.append((table, key))
-                else:
-                    cursor.execute(key.add(successor, self.name_of(key.parent)))
+                cursor.execute(key.add(successor, self.name_of(key.parent)))
             cursor.execute(f"ANALYZE {successor}")
         self.tables[table] = successor
         return rows
@@ -116,8 +110,8 @@ class Successors:
             cursor.execute(f"DROP TABLE {names}")
             for successor in self.tables.values():
                 cursor.execute(f"ALTER TABLE {successor} SET SCHEMA public")
-            for table, key in [*self._late, *((key.table, key) for key in inbound)]:
-                cursor.execute(key.add(table, key.parent))
+            for key in inbound:
+                cursor.execute(key.add(key.table, key.parent))
             for grant in grants:
                 cursor.execute(grant)
 

@@ -11,12 +11,16 @@ from decimal import Decimal
 from functools import lru_cache
 
 from etl.columns import Column, Field, Unclean, Value, is_null
+from etl.lines import MAX_LINE_BYTES
 
 # A record may go on over further lines inside quotes, within these bounds.
 MAX_CONTINUATION = 100
-MAX_TOKENS = 400
+# Longer lines are not searched for a reading: the search grows with the square of their commas.
+MAX_TOKENS = 60
+MAX_MENDED = 8_192
 
 _FIELD = re.compile(r'[ \t]*"((?:(?>[^"]|""))*+)"[ \t]*(?=,|\Z)|([^",]*+)(?=,|\Z)')
+_OPEN_FIELD = re.compile(r'[ \t]*"(?:(?>[^"]|""))*+\Z')
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,10 +67,12 @@ class Cleaner:
         fields = split(text)
         if fields is not None:
             return self._typed(fields, repairs)
-        mended = self._mend(text, repairs)
-        if mended is not None:
-            return mended
-        return self._continued(text, following, repairs) or self._hopeless(text)
+        # A record that goes on over the next lines comes first: mended, it would lose its end.
+        return (
+            self._continued(text, following, repairs)
+            or self._mend(text, following, repairs)
+            or self._hopeless(text)
+        )
 
     def _typed(
         self, fields: Sequence[Field], repairs: list[str], lines: int = 1
@@ -85,10 +91,15 @@ class Cleaner:
                 repairs.append(repair)
         return Row(values, list(dict.fromkeys(repairs)), lines)
 
-    def _mend(self, text: str, repairs: list[str]) -> Row | None:
-        """The one cheapest reading of a line whose quotes are broken; None without or with two."""
+    def _mend(self, text: str, following: Following, repairs: list[str]) -> Row | None:
+        """The one cheapest reading of a line whose quotes are broken; None without or with two.
+
+        The last line of a file may have been cut off, so an open quote there is not mended.
+        """
         tokens = text.split(",")
-        if not len(self.columns) <= len(tokens) <= MAX_TOKENS:
+        if not len(self.columns) <= len(tokens) <= MAX_TOKENS or len(text) > MAX_MENDED:
+            return None
+        if is_open(text) and not following(1):
             return None
         readings = _Readings(self.columns, tokens).best()
         if len(readings) != 1:
@@ -101,21 +112,27 @@ class Cleaner:
 
     def _continued(self, text: str, following: Following, repairs: list[str]) -> Row | None:
         """The record with the lines that follow, where its open quote closes on one of them."""
+        if not is_open(text):
+            return None
         parts = [text]
+        size = len(text)
         for line in following(MAX_CONTINUATION):
-            try:
-                part = line.removesuffix(b"\r").decode()
-            except UnicodeDecodeError:
-                return None
-            if "\0" in part or part == r"\." or self._is_record(part):
+            part = _decoded(line)
+            size += len(line)
+            if part is None or size > MAX_LINE_BYTES or self._is_record(part):
                 return None
             parts.append(part)
-            fields = split("\n".join(parts))
-            if fields is None:
+            if '"' not in part.replace('""', ""):
                 continue
-            row = self._typed(fields, [*repairs, "newline_in_field"], lines=len(parts))
-            return row if isinstance(row, Row) else None
-        return None
+            if not is_open("\n".join(parts)):
+                fields = split("\n".join(parts))
+                break
+        else:
+            return None
+        if fields is None:
+            return None
+        row = self._typed(fields, [*repairs, "newline_in_field"], lines=len(parts))
+        return row if isinstance(row, Row) else None
 
     def _is_record(self, text: str) -> bool:
         fields = split(text)
@@ -123,6 +140,28 @@ class Cleaner:
 
     def _hopeless(self, text: str) -> Rejection:
         return Rejection("unclosed_quote" if text.count('"') % 2 else "broken_quotes")
+
+
+def is_open(text: str) -> bool:
+    """Whether the text is well-formed up to a quoted field that does not end."""
+    position = 0
+    while True:
+        match = _FIELD.match(text, position)
+        if match is None:
+            return _OPEN_FIELD.match(text, position) is not None
+        position = match.end() + 1
+        if position > len(text):
+            return False
+
+
+def _decoded(line: bytes) -> str | None:
+    """The text of a line that may continue a record; None where no text can hold it."""
+    try:
+        text = line.removesuffix(b"\r").decode()
+    except UnicodeDecodeError:
+        return None
+    # COPY takes a line of these two characters for the end of its data.
+    return None if "\0" in text or text == r"\." else text
 
 
 def split(text: str) -> list[Field] | None:
@@ -184,6 +223,11 @@ class _Readings:
 
     def _fields(self, column: int, start: int, stop: int) -> list[tuple[Field, str | None]]:
         raw = ",".join(self.tokens[start:stop]).strip(" \t")
+        if self.columns[column].kind.sql == "numeric(12,2)":
+            # A price may stand behind its column's quoted name; its own rule reads that.
+            return [
+                pair for pair in [(Field(raw, quoted=False), None)] if self._fits(column, pair[0])
+            ]
         fields: list[tuple[Field, str | None]]
         opened, closed = raw.startswith('"'), len(raw) > 1 and raw.endswith('"')
         if not opened:

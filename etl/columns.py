@@ -13,7 +13,10 @@ from decimal import Decimal, InvalidOperation
 
 # Ids from here on are the shop's own.
 FIRST_OWN_ID = 1_000_000_000
-MAX_INTEGER = 2**31 - 1
+# Votes are added to imported counters, and the sum must stay an integer.
+MAX_COUNT = 1_000_000_000
+# Of text that stands in an index.
+MAX_SHORT_BYTES = 2_000
 
 # The inner group is atomic as well: before 3.11.5 `re` lost the position of a possessive group
 # whose last repetition failed half-way.
@@ -111,7 +114,7 @@ def _from_1_to_5(field: Field) -> Cleaned:
 
 def _count(field: Field) -> Cleaned:
     number, repair = _digits(field, "bad_number")
-    if not 0 <= number <= MAX_INTEGER:
+    if not 0 <= number <= MAX_COUNT:
         raise Unclean("out_of_range")
     return number, repair
 
@@ -123,12 +126,18 @@ def _text(field: Field) -> Cleaned:
     return ("", "null_form") if is_null(field) else (field.text, "unquoted_text")
 
 
+def _short_text(field: Field) -> Cleaned:
+    if len(field.text.encode()) > MAX_SHORT_BYTES:
+        raise Unclean("too_long")
+    return _text(field)
+
+
 def _url(field: Field) -> Cleaned:
     text = field.text.strip()
     repair = None if field.quoted and text == field.text else "url_form"
     if text.startswith(("uhttps://", "uhttp://")):
         text, repair = text[1:], "url_form"
-    if not re.match(r'(?:https?://|data:image/)[^\s"\0]+\Z', text, re.ASCII):
+    if not re.match(r'(?:https?://|data:image/)[^\s"\0]+\Z', text, re.ASCII | re.IGNORECASE):
         raise Unclean("bad_url")
     return text, repair
 
@@ -194,6 +203,7 @@ SCORE = Kind(rb"[1-5]", "smallint", _from_1_to_5)
 COUNT = Kind(rb"(?:0|[1-9]\d{0,8})", "integer", _count)
 NULL_COUNT = Kind(rb"(?:null|0|[1-9]\d{0,8})", "integer", _nullable(_count))
 TEXT = Kind(_FAST_TEXT, "text", _text)
+SHORT_TEXT = Kind(rb'"[^"\r\n\0]{0,500}+"', "text", _short_text)
 NULL_TEXT = Kind(_FAST_NULL_TEXT, "text", _nullable_text)
 URL = Kind(_FAST_URL, "text", _url)
 NULL_URL = Kind(rb"(?:null|" + _FAST_URL + rb")", "text", _nullable(_url))

@@ -55,6 +55,8 @@ class ImportCommand(BaseCommand):
             raise CommandError(str(error), returncode=USAGE) from error
         except (Unaccounted, NotEmpty) as error:
             raise CommandError(f"{error} Nothing was changed.") from error
+        except KeyboardInterrupt:
+            raise CommandError("Interrupted. Nothing was changed.") from None
         except (DatabaseFailure, OSError) as error:
             raise CommandError(f"The import failed: {error} Nothing was changed.") from error
         self._summarise(reports)

@@ -17,6 +17,7 @@ from etl.columns import (
     PRICE,
     REFERENCE,
     SCORE,
+    SHORT_TEXT,
     TEXT,
     URL,
     Column,
@@ -44,6 +45,10 @@ class FileKind:
     rule_reason: str = ""
     rule_column: str = ""
 
+    @property
+    def parent_tables(self) -> set[str]:
+        return {KINDS[column.parent].table for column in self.columns if column.parent}
+
     def loaded(self, column: Column, row: str = "staged") -> str:
         """SQL of the table's value of a column, from a staged row."""
         return self.loads.get(column.name, f"{row}.{column.name}").replace("staged.", f"{row}.")
@@ -57,7 +62,7 @@ PRODUCT = FileKind(
         Column("name", TEXT),
         Column("slogan", TEXT),
         Column("description", TEXT),
-        Column("category", TEXT),
+        Column("category", SHORT_TEXT),
         Column("default_price", PRICE),
     ),
     others=("products",),
@@ -188,7 +193,11 @@ def find_sources(given: Sequence[Path], wanted: Sequence[FileKind], command: str
     left: list[tuple[Path, str]] = []
     for path, is_named in _expand(given):
         kind = _kind_of(path)
-        if kind is None or kind not in wanted:
+        if not path.is_file() or path.suffix.lower() != ".csv":
+            if is_named:
+                raise SourceError(f"{path} is no CSV file. Its name must end in .csv.")
+            left.append((path, "no plain CSV file; left alone"))
+        elif kind is None or kind not in wanted:
             reason = _left_reason(path, kind, command)
             if is_named and kind is None:
                 raise SourceError(f"{path} is not a file that {command} knows. {_names(wanted)}")
@@ -206,12 +215,17 @@ def _expand(given: Sequence[Path]) -> list[tuple[Path, bool]]:
     paths: list[tuple[Path, bool]] = []
     for path in given:
         if path.is_dir():
-            paths += [(child, False) for child in sorted(path.glob("*.csv")) if child.is_file()]
-        elif path.is_file():
+            paths += [(child, False) for child in sorted(path.iterdir()) if _is_csv(child)]
+        elif path.exists():
             paths.append((path, True))
         else:
-            raise SourceError(f"{path} does not exist or is no file. Check the path.")
+            raise SourceError(f"{path} does not exist. Check the path.")
     return paths
+
+
+def _is_csv(path: Path) -> bool:
+    """Whether it looks like a CSV file, so that it is named at least."""
+    return ".csv" in path.name.lower() and not path.name.startswith(".")
 
 
 def _kind_of(path: Path) -> FileKind | None:

@@ -10,10 +10,11 @@ A process killed before the end of 5 leaves the tables as they were; what it lef
 `etl` is dropped by the next run.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
-from django.db import connection
+from django.db import DatabaseError, connection
 
 from atelier.core.publishing import EPOCH, publish
 from etl import aggregates, building, merging, staging
@@ -33,7 +34,6 @@ class Plan:
 
     changes: list[merging.Changes]
     successors: building.Successors
-    aggregates_built: bool
 
     def __bool__(self) -> bool:
         return bool(self.successors.tables) or any(self.changes)
@@ -48,11 +48,15 @@ def open_files(sources: Sources) -> list[Staged]:
 
 
 def import_files(
-    files: Sequence[Staged], rejects: RejectsFile, progress: Progress
+    files: Sequence[Staged],
+    rejects: RejectsFile,
+    progress: Progress,
+    record: Callable[[], None] = lambda: None,
 ) -> list[FileReport]:
     """Import the opened files; their reports, each checked to account for every line.
 
-    The session must hold `import_lock`.
+    The session must hold the lock of `take_lock`. `record` is called within the final
+    transaction, when the reports and the rejects file are complete.
     """
     _prepare()
     try:
@@ -63,10 +67,12 @@ def import_files(
             progress.begin(f"check {staged.path.name}")
             staging.check_staged(staged, files)
             staging.write_rejects(staged, rejects)
-        plan = _plan(files, progress)
-        _publish(plan, files, progress)
+        rejects.finish()
+        _publish(_plan(files, progress), files, progress, record)
     finally:
-        _drop_leftovers()
+        # Where PostgreSQL is gone, the next run drops them.
+        with suppress(DatabaseError):
+            _drop_leftovers()
     return [staged.report for staged in files]
 
 
@@ -79,7 +85,8 @@ def take_lock() -> None:
 
 
 def release_lock() -> None:
-    with connection.cursor() as cursor:
+    """Let the next import run. A lost session has let go already."""
+    with suppress(DatabaseError), connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_unlock(%s)", [IMPORT_LOCK])
 
 
@@ -111,20 +118,33 @@ def _drop_leftovers() -> None:
 
 
 def _plan(files: Sequence[Staged], progress: Progress) -> Plan:
-    changes = []
+    """Build the empty tables that can be built, and compare all others."""
+    changes: list[merging.Changes] = []
     successors = building.Successors()
+    counted = {staged.kind.table for staged in files} & aggregates.COUNTED_TABLES
+    may_build_counted = not counted or aggregates.can_be_built(counted)
+    growing: set[str] = set()
     for staged in files:
-        if building.is_empty(staged.kind.table):
-            progress.begin(f"build {staged.kind.table}")
+        kind = staged.kind
+        is_built = (
+            building.is_empty(kind.table)
+            # A key to rows that are not there yet would be checked under the final locks.
+            and not growing & kind.parent_tables
+            # So would a recount.
+            and (kind.table not in aggregates.COUNTED_TABLES or may_build_counted)
+        )
+        if is_built:
+            progress.begin(f"build {kind.table}")
             staged.report.loaded = _build(staged, successors)
         else:
-            progress.begin(f"compare {staged.kind.table}")
+            progress.begin(f"compare {kind.table}")
             found = merging.find_changes(staged)
             staged.report.unchanged = _staged_rows(staged) - found.new - found.changed
             changes.append(found)
             if found.new:
-                successors.growing.add(staged.kind.table)
-    return Plan(changes, successors, aggregates.build_aggregates(successors))
+                growing.add(kind.table)
+    aggregates.build_aggregates(successors)
+    return Plan(changes, successors)
 
 
 def _build(staged: Staged, successors: building.Successors) -> int:
@@ -144,25 +164,25 @@ def _staged_rows(staged: Staged) -> int:
         return int(cursor.fetchone()[0])
 
 
-def _publish(plan: Plan, files: Sequence[Staged], progress: Progress) -> None:
-    """The final transaction. Without a change it is left out, and the caches keep their tags."""
+def _publish(
+    plan: Plan, files: Sequence[Staged], progress: Progress, record: Callable[[], None]
+) -> None:
+    """The final transaction, the record of the run included. Without a change no door is opened,
+    and the caches keep their tags."""
+    progress.begin("publish")
     if not plan:
         _check(files)
+        record()
         return
-    progress.begin("publish")
     with publish(EPOCH):
-        touches_reviews = any(staged.kind.table.startswith("reviews_") for staged in files)
-        if touches_reviews and not plan.aggregates_built:
-            affected = aggregates.affected_products(
-                plan.changes, everything=bool(plan.successors.tables)
-            )
-            _remember(affected)
+        _remember(aggregates.affected_products(plan.changes))
         for changes in plan.changes:
             merging.apply_changes(changes)
-        plan.successors.take_over()
-        if touches_reviews and not plan.aggregates_built:
+        if any(changes.touches_aggregates for changes in plan.changes):
             review_services.recount_reviews(products=f"SELECT id FROM {SCHEMA}.affected")
+        plan.successors.take_over()
         _check(files)
+        record()
 
 
 def _remember(query: str) -> None:

@@ -1,6 +1,7 @@
 """Reading a file line by line and run by run, in bounded memory."""
 
 import re
+from itertools import takewhile
 from typing import BinaryIO
 
 BLOCK_BYTES = 1 << 20
@@ -42,8 +43,9 @@ class Lines:
         match = pattern.match(self._buffer, self._position, self._valid_end)
         if match is None or match.end() == self._position:
             return b""
-        self._position = match.end()
-        run = match.group()
+        end = self._before_long_line(self._position, match.end())
+        run = self._buffer[self._position : end]
+        self._position = end
         self.number += run.count(b"\n")
         return run
 
@@ -59,6 +61,8 @@ class Lines:
         self.number += 1
         if self._position > self._valid_end:
             self._validate()
+        if len(line) > MAX_LINE_BYTES:
+            raise TooLong(line[:KEPT_BYTES])
         return line
 
     def peek(self, count: int) -> list[bytes]:
@@ -67,7 +71,8 @@ class Lines:
             if self._buffer.count(b"\n", self._position, self._end) >= count:
                 break
             self._append()
-        return self._buffer[self._position : self._end].split(b"\n", count)[:-1][:count]
+        lines = self._buffer[self._position : self._end].split(b"\n", count)[:-1][:count]
+        return list(takewhile(lambda line: len(line) <= MAX_LINE_BYTES, lines))
 
     def skip(self, count: int) -> None:
         """Pass over `count` lines, a block at a time where it can."""
@@ -89,6 +94,14 @@ class Lines:
                     self._position = self._buffer.index(b"\n", self._position) + 1
                 self.number += count
                 return
+
+    def _before_long_line(self, start: int, end: int) -> int:
+        """Where a run must stop for a line that is too long. Such a one spans the run's middle,
+        since the buffer never holds two of them."""
+        middle = (start + end) // 2
+        line_start = max(self._buffer.rfind(b"\n", start, middle) + 1, start)
+        line_end = self._buffer.find(b"\n", middle, end)
+        return line_start if line_end - line_start > MAX_LINE_BYTES else end
 
     def _append(self) -> None:
         block = self._stream.read(self._block_bytes)

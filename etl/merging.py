@@ -6,6 +6,9 @@ from django.db import connection
 
 from etl.staging import SCHEMA, Staged
 
+# Files whose rows the review aggregates are counted from.
+COUNTED_FILES = {"reviews", "characteristics", "characteristic_reviews"}
+
 
 @dataclass(frozen=True, slots=True)
 class Changes:
@@ -18,6 +21,10 @@ class Changes:
     @property
     def table(self) -> str:
         return f"{SCHEMA}.change_{self.staged.kind.name}"
+
+    @property
+    def touches_aggregates(self) -> bool:
+        return bool(self) and self.staged.kind.name in COUNTED_FILES
 
     def __bool__(self) -> bool:
         return bool(self.new or self.changed)

@@ -3,10 +3,13 @@
 import os
 from collections import Counter
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 from typing import Self
+
+from etl.files import SourceError
 
 
 class Unaccounted(Exception):
@@ -73,24 +76,51 @@ def table(reports: Sequence[FileReport]) -> list[tuple[str, ...]]:
 class RejectsFile:
     """A CSV of file, line, column, reason and the original line, its bytes untouched.
 
-    Opened at once, so that a path that cannot be written fails early; removed again on leaving
-    where nothing was rejected. A line too long to be one is kept by its first 4096 bytes.
+    Written beside its place, and put there by `finish`, unless nothing was rejected. An earlier
+    rejects file is replaced; SourceError for a path that holds anything else. A line too long to be
+    one is kept by its first 4096 bytes.
     """
 
     HEADER = b"file,line,column,reason,original\n"
 
     def __init__(self, path: Path) -> None:
+        self._refuse_other(path)
         self.path = path
         self.count = 0
         path.parent.mkdir(parents=True, exist_ok=True)
+        self._partial = path.with_name(f".{path.name}.partial")
         # Rejected lines hold what people wrote, e-mail addresses included.
-        self._stream = os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o640), "wb")
+        flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC
+        self._stream = os.fdopen(os.open(self._partial, flags, 0o640), "wb")
         self._stream.write(self.HEADER)
 
     def write(self, name: str, line: int, column: str, reason: str, original: bytes) -> None:
         quoted = original.replace(b'"', b'""')
         self._stream.write(f"{name},{line},{column},{reason},".encode() + b'"' + quoted + b'"\n')
         self.count += 1
+
+    def finish(self) -> None:
+        """Bring everything to disk and into place; raises OSError where that cannot be done."""
+        if self._stream.closed:
+            return
+        try:
+            self._stream.flush()
+            os.fsync(self._stream.fileno())
+        finally:
+            self._stream.close()
+        if self.count:
+            self._partial.replace(self.path)
+        else:
+            self._partial.unlink()
+
+    def _refuse_other(self, path: Path) -> None:
+        if not path.exists():
+            return
+        if path.is_file():
+            with path.open("rb") as stream:
+                if stream.read(len(self.HEADER)) == self.HEADER:
+                    return
+        raise SourceError(f"{path} is there already and is no rejects file. Name another path.")
 
     def __enter__(self) -> Self:
         return self
@@ -101,6 +131,8 @@ class RejectsFile:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._stream.close()
-        if self.count == 0:
-            self.path.unlink()
+        if error is None:
+            self.finish()
+            return
+        with suppress(OSError):
+            self.finish()

@@ -78,12 +78,15 @@ def read_header(kind: FileKind, path: Path) -> list[Column]:
     found = [known.get(_plain(name)) for name in names]
     unknown = [name for name, column in zip(names, found, strict=True) if column is None]
     missing = [column.name for column in kind.columns if column not in found]
-    if unknown or missing or len(set(names)) != len(names):
+    plain = [_plain(name) for name in names]
+    doubled = sorted({name for name in plain if name and plain.count(name) > 1})
+    if unknown or missing or doubled:
         expected = ",".join(column.name for column in kind.columns)
         raise SourceError(
             f"{path}: the header is not that of {kind.name}.csv"
             + (f"; missing: {', '.join(missing)}" if missing else "")
             + (f"; unknown: {', '.join(name[:40] for name in unknown[:12])}" if unknown else "")
+            + (f"; more than once: {', '.join(doubled)}" if doubled else "")
             + f". Expected {expected}."
         )
     return [column for column in found if column is not None]

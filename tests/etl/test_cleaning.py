@@ -10,7 +10,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from etl.cleaning import Cleaner, Rejection, Row
-from etl.files import CHARACTERISTIC_REVIEWS, KINDS, PHOTOS, PRODUCT, REVIEWS, SKUS, STYLES
+from etl.files import (
+    CHARACTERISTIC_REVIEWS,
+    FEATURES,
+    KINDS,
+    PHOTOS,
+    PRODUCT,
+    REVIEWS,
+    SKUS,
+    STYLES,
+)
 
 
 def clean(kind, line: str | bytes, following: Sequence[str] = ()):
@@ -50,6 +59,7 @@ def review(**changed: str) -> str:
         ('"140"', "140.00"),
         ('"""default_price"": 140"', "140.00"),
         ('""default_price": 140"', "140.00"),
+        ('"default_price": 140', "140.00"),
         ("$ 99.5", "99.50"),
         ("5000000", "5000000.00"),
     ],
@@ -158,7 +168,7 @@ A, B = "https://img.example/a?w=1&h=2", "https://img.example/b"
     [f'1,2,"{A},"{B}"', f'1,2,"{A}","{B}', f'1,2,"{A},null'],
 )
 def test_missing_closing_quote_is_repaired(line):
-    row = clean(PHOTOS, line)
+    row = clean(PHOTOS, line, ["2,2,null,null"])
     assert row.values[:3] == [1, 2, A]
     assert row.values[3] in (B, None)
     assert row.repairs == ["missing_quote"]
@@ -332,3 +342,28 @@ def test_a_run_ends_with_its_last_clean_line(broken):
     assert match.group() == b"1,1,4,3\n2,1,4,3\n"
     quoted = Cleaner(SKUS.columns).fast.match(b'1,1,"X""S",8\n2,1,"X""S"x",8\n')
     assert quoted.group() == b'1,1,"X""S",8\n'
+
+
+def test_record_over_several_lines_is_never_cut_where_it_could_be_mended():
+    row = clean(FEATURES, '1,1,"Fabric","Canvas', ['and leather"', "2,1,null,null"])
+    assert (row.values[3], row.lines) == ("Canvas\nand leather", 2)
+    following = ['rest of text","Jackets",140', '12,"n","s","d","c",1']
+    row = clean(PRODUCT, '11,"A","s","one size, tall, 5', following)
+    assert row.values[2:] == ["s", "one size, tall, 5\nrest of text", "Jackets", Decimal(140)]
+
+
+def test_last_line_with_an_open_quote_may_have_been_cut_off():
+    assert clean(PHOTOS, f'1,2,"{A}","https://img.exa') == Rejection("unclosed_quote")
+
+
+def test_text_that_stands_in_an_index_has_a_limit():
+    assert clean(PRODUCT, product(category='"' + "c" * 2_001 + '"')) == (
+        Rejection("too_long", "category")
+    )
+    assert clean(PRODUCT, product(category='"' + "c" * 2_000 + '"')).repairs == []
+
+
+def test_counter_leaves_room_for_votes():
+    assert clean(REVIEWS, review(helpfulness="2147483647")) == (
+        Rejection("out_of_range", "helpfulness")
+    )

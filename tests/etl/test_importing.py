@@ -2,9 +2,11 @@
 
 import threading
 import uuid
+from pathlib import Path
 
 import orjson
 import pytest
+from django.core.management import CommandError, call_command
 from django.db import connection
 
 from atelier.core.models import CacheScope
@@ -245,7 +247,7 @@ def test_columns_may_come_in_any_order_and_spelling(import_command, dataset):
         (b"id,styleId,size\n1,1,2\n", "missing: quantity"),
         (b"id,styleId,size,quantity,colour\n", "unknown: colour"),
         (b'1,1,"XS",8\n', "missing: id, style_id, size, quantity"),
-        (b"id,styleId,size,quantity,id\n", "the header is not that of skus.csv"),
+        (b"id,styleId,size,quantity,ID\n", "more than once: id"),
         (b"", "is empty"),
     ],
 )
@@ -281,15 +283,91 @@ def test_nothing_to_import_is_a_clear_error(import_command, tmp_path, dataset):
     )
 
 
-def test_rejects_path_that_cannot_be_written_touches_nothing(import_command, dataset, tmp_path):
-    from django.core.management import CommandError, call_command
-
-    dataset.write("product")
-    (tmp_path / "folder").mkdir()
-    with pytest.raises(CommandError, match="Nothing was changed"):
-        call_command("import_products", dataset.folder, rejects=str(tmp_path / "folder"))
+def test_rejects_file_never_takes_the_place_of_another_file(transactional_db, dataset, tmp_path):
+    source = dataset.write() / "product.csv"
+    before = source.read_bytes()
+    for other in (source, tmp_path, Path("/dev/null")):
+        with pytest.raises(CommandError, match="is there already and is no rejects file") as told:
+            call_command("import_products", dataset.folder, rejects=str(other))
+        assert told.value.returncode == 2
+    assert source.read_bytes() == before
+    assert Path("/dev/null").is_char_device()
     assert not Product.objects.exists()
-    assert ImportRun.objects.get().status == "failed"
+    assert set(ImportRun.objects.values_list("status", flat=True)) == {"failed"}
+
+
+def test_rejects_file_of_an_earlier_run_is_replaced_by_rejects_only(
+    import_command, dataset, tmp_path
+):
+    kept = tmp_path / "rejects-import_products.csv"
+    dataset.rows["skus"].append("9,99,null,1")
+    import_command("import_products", dataset.write())
+    first = kept.read_bytes()
+    dataset.rows["skus"][-1] = "9,98,null,1"
+    import_command("import_products", dataset.write())
+    second = kept.read_bytes()
+    assert b"9,98," in second
+    assert first != second
+    dataset.rows["skus"].pop()
+    import_command("import_products", dataset.write())
+    assert kept.read_bytes() == second
+    assert [path.name for path in tmp_path.iterdir() if "partial" in path.name] == []
+
+
+def test_run_is_recorded_in_the_transaction_that_shows_its_rows(
+    transactional_db, dataset, tmp_path
+):
+    files = importing.open_files(find_sources([dataset.write()], PRODUCT_FILES, "import_products"))
+
+    def fail() -> None:
+        assert Product.objects.count() == 3
+        raise OSError("no room for the record")
+
+    with RejectsFile(tmp_path / "rejects.csv") as rejects, pytest.raises(OSError, match="no room"):
+        importing.import_files(files, rejects, Progress(), record=fail)
+    assert not Product.objects.exists()
+
+
+def test_reviews_of_visitors_make_the_rest_a_comparison(import_command, dataset):
+    import_command("import_products", dataset.write())
+    ReviewFactory(id=1_000_000_000, product_id=1, rating=2)
+    outcome = import_command("import_reviews", dataset.folder)
+    assert outcome.code == 0
+    assert "build" not in outcome.stderr
+    assert services.rebuild_review_meta(batch=100, progress=lambda last: None) == 0
+    assert ReviewMeta.objects.get(pk=1).rating_2 == 1
+
+
+@pytest.mark.parametrize("name", ["skus.csv.gz", "photos.csv"])
+def test_what_looks_like_a_file_and_is_none_is_named(import_command, dataset, name):
+    dataset.write("product", "styles")
+    (dataset.folder / name).mkdir()
+    outcome = import_command("import_products", dataset.folder)
+    assert outcome.code == 0
+    assert f"{name}: no plain CSV file; left alone" in outcome.stderr
+
+
+def test_ending_of_a_file_may_be_in_capitals(import_command, dataset):
+    dataset.write("product")
+    dataset.path("product").rename(dataset.folder / "PRODUCT.CSV")
+    assert import_command("import_products", dataset.folder).counts("product") == (3, 0, 0, 0, 0)
+
+
+def test_line_too_long_takes_no_other_line_along(import_command, dataset):
+    dataset.rows["product"] = [
+        *(f'{number},"{"n" * 1000}","s","d","c",1' for number in range(10, 500)),
+        '2,"B","s","never closed',
+        f'10,"{"m" * 1_700_000}","s","d","c",1',
+        '3,"C","s","d","c",1',
+        '3,"D","s","d","c",1',
+    ]
+    outcome = import_command("import_products", dataset.write("product"))
+    assert outcome.report("product").rejects == {
+        "unclosed_quote": 1,
+        "line_too_long": 1,
+        "conflicting_id": 1,
+    }
+    assert [row["line"] for row in outcome.rejects] == ["492", "493", "495"]
 
 
 def test_second_import_at_once_is_refused(import_command, dataset):

@@ -80,3 +80,19 @@ def test_line_too_long_is_passed_and_told_of(last):
     assert told.value.beginning == long[: lines_module.KEPT_BYTES]
     assert lines.number == 2
     assert lines.line() == (b"after" if b"after" in last else None)
+
+
+@pytest.mark.parametrize("before", [0, 1000, 700_000, 1_048_575])
+@pytest.mark.parametrize("excess", [0, 1])
+def test_limit_of_a_line_does_not_depend_on_its_place(before, excess):
+    line = b"1" * (lines_module.MAX_LINE_BYTES + excess)
+    lines = Lines(io.BytesIO(b"x" * before + b"\n" + line + b"\n2\n"))
+    lines.line()
+    run = lines.run(DIGITS)
+    if excess:
+        assert run == b""
+        with pytest.raises(TooLong):
+            lines.line()
+    else:
+        assert (run or lines.line() + b"\n").startswith(line)
+    assert lines.number >= 2
