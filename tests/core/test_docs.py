@@ -18,7 +18,6 @@ def test_the_documentation_page_loads_nothing_from_elsewhere(client, path):
     assert all(address.startswith("/static/") for address in loaded)
 
 
-@pytest.mark.skipif(not docs.OPENAPI_FILE.exists(), reason="docs/openapi.yaml is not made yet")
 def test_the_openapi_file_is_served(client):
     response = client.get("/openapi.yaml")
     assert response.status_code == 200
