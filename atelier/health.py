@@ -20,13 +20,18 @@ def healthz(request: HttpRequest) -> JsonResponse:
 
 @reads_only
 def readyz(request: HttpRequest) -> JsonResponse:
-    """200 when the database answers and is migrated, else 503. Redis away is degraded, not dead."""
+    """200 when the database answers and is migrated, else 503.
+
+    Redis or the keeper away is degraded, not dead: `cache` is then `degraded` as well, and answers
+    may be up to two seconds old.
+    """
     database = _database()
-    redis = _redis()
+    redis, cache = _redis()
     ready = database == "ok"
-    status = "unavailable" if not ready else "ok" if redis == "ok" else "degraded"
+    status = "unavailable" if not ready else "ok" if cache == "trusted" else "degraded"
     return JsonResponse(
-        {"status": status, "database": database, "redis": redis}, status=200 if ready else 503
+        {"status": status, "database": database, "redis": redis, "cache": cache},
+        status=200 if ready else 503,
     )
 
 
@@ -40,12 +45,12 @@ def _database() -> str:
     return "migrations pending" if pending else "ok"
 
 
-def _redis() -> str:
+def _redis() -> tuple[str, str]:
     client = Redis.from_url(settings.REDIS_URL, socket_timeout=0.2, socket_connect_timeout=0.2)
     try:
-        client.ping()
+        trusted = client.exists("alive")
     except RedisError:
-        return "unreachable"
+        return "unreachable", "degraded"
     finally:
         client.close()
-    return "ok"
+    return "ok", "trusted" if trusted else "degraded"

@@ -85,6 +85,11 @@ class Config:
         return self.run / "web"
 
     @property
+    def nginx_sockets(self) -> Path:
+        """Where nginx listens for this machine only."""
+        return self.run / "nginx"
+
+    @property
     def postgres_sockets(self) -> Path:
         return self.run / "postgres"
 

@@ -19,7 +19,7 @@ from stack.errors import StackError
 from stack.nginx_master import end_orphans
 from stack.postgres import Postgres
 from stack.processes import run, tail
-from stack.programs import programs
+from stack.programs import KEEPER, programs
 from stack.redis import Redis
 from stack.supervisor import Client, Program
 from stack.supervisor import render as render_supervisor
@@ -92,7 +92,11 @@ class Stack:
                 if instance not in renewed:
                     self._renew(instance)
                     self.say(f"{instance} renewed")
+            if KEEPER not in renewed:
+                self.client.stop(KEEPER)
+                self.client.start(KEEPER)
             self._reload_nginx(started_anew="nginx" in renewed, changed=nginx_changed)
+            self.application.expire_caches()
             self._wait_ready()
             self._remember_applied()
 
@@ -132,6 +136,7 @@ class Stack:
         self._import_sample()
         self._create_admin()
         nginx_files.install(self.config, self.nginx)
+        self.client.start(KEEPER)
         for instance in self.config.instances:
             self.client.start(instance)
         for instance in self.config.instances:
@@ -150,6 +155,7 @@ class Stack:
             (config.state / "cache", 0o755),
             (config.static, 0o755),
             (config.web_sockets, 0o750),
+            (config.nginx_sockets, 0o755),
         ):
             path.mkdir(parents=True, exist_ok=True)
             path.chmod(mode)
@@ -225,7 +231,7 @@ class Stack:
         added, changed, removed = self.client.reload()
         for name in removed:
             self.client.remove(name)
-        renewable = {*self.config.instances, "nginx"}
+        renewable = {*self.config.instances, KEEPER, "nginx"}
         for name in sorted({*changed, *added} & renewable):
             self._replace(name, known=name in changed)
         for name in sorted({*changed, *added} - renewable):

@@ -2,18 +2,25 @@
 
 import grp
 import ipaddress
+import json
 import os
 import pwd
 import shutil
 import string
 from pathlib import Path
+from urllib.parse import parse_qs, unquote, urlsplit
 
 from stack.config import Config
 from stack.debian import Nginx
 from stack.errors import StackError
 from stack.processes import run
 
-TEMPLATES = ("nginx", "maps", "upstream", "site", "headers", "proxy")
+TEMPLATES = ("nginx", "maps", "upstream", "site", "headers", "proxy", "cache")
+MODULES = ("address", "cache", "tags")
+CACHE_LOG = 'log_by_lua_block { require("cache").log() }'
+NO_CACHE = "# CACHE_SECONDS=0: nothing is cached."
+# Tags outlive the answers stored under them; a tag that nobody asks for any more frees its memory.
+TAG_LIFETIMES = 4
 PRIMARY = "max_fails=3 fail_timeout=3s"
 BACKUP = "backup max_fails=0"
 
@@ -21,10 +28,13 @@ BACKUP = "backup max_fails=0"
 def render(config: Config, nginx: Nginx, folder: Path) -> dict[str, str]:
     """The files of nginx's configuration by name, for the folder that they will lie in."""
     values = _values(config, nginx, folder)
-    return {
-        f"{name}.conf": _filled(config.checkout / "nginx" / f"{name}.conf.template", values)
-        for name in TEMPLATES
+    source = config.checkout / "nginx"
+    files = {
+        f"{name}.conf": _filled(source / f"{name}.conf.template", values) for name in TEMPLATES
     }
+    # As they stand: they take their settings as arguments.
+    modules = {f"{name}.lua": (source / "lua" / f"{name}.lua").read_text() for name in MODULES}
+    return files | modules
 
 
 def install(config: Config, nginx: Nginx) -> bool:
@@ -82,7 +92,19 @@ def _worker_user() -> str:
 def _values(config: Config, nginx: Nginx, folder: Path) -> dict[str, str]:
     user = _worker_user() if os.geteuid() == 0 else ""
     host = f"[{config.http_host}]" if ":" in config.http_host else config.http_host
+    cache_seconds = config.number("CACHE_SECONDS", 300)
+    redis = _redis(config)
     return {
+        "cache_seconds": str(cache_seconds),
+        "cache_inactive": str(max(cache_seconds, 1)),
+        "cache_size": config.text("CACHE_SIZE", "1g"),
+        "cache_log": CACHE_LOG if cache_seconds else NO_CACHE,
+        "cache_include": f"include {folder}/cache.conf;" if cache_seconds else NO_CACHE,
+        "lua_redis": _lua_table(
+            {**redis, "tag_ms": TAG_LIFETIMES * 1000 * max(cache_seconds, 1)},
+        ),
+        "resolver": _resolver(str(redis["host"])),
+        "nginx_sockets": str(config.nginx_sockets),
         "user_directive": f"user {user};" if user else "# One user: no `user` directive.",
         "run": str(config.run),
         "logs": str(config.logs),
@@ -141,6 +163,52 @@ def _networks(config: Config, setting: str, default: str) -> list[str]:
         return [str(ipaddress.ip_network(word, strict=False)) for word in words]
     except ValueError as error:
         raise StackError(f"{setting}: {error}. Write networks such as 10.0.0.0/8.") from error
+
+
+def _redis(config: Config) -> dict[str, str | int]:
+    """Where Lua finds the control database, out of ``REDIS_URL``."""
+    parts = urlsplit(config.redis_url)
+    if parts.scheme == "unix":
+        number = parse_qs(parts.query).get("db", ["0"])[0]
+        where: dict[str, str | int] = {"host": f"unix:{parts.path}"}
+    elif parts.scheme == "redis" and parts.hostname:
+        number = parts.path.strip("/") or "0"
+        where = {"host": parts.hostname, "port": parts.port or 6379}
+    else:
+        raise StackError("REDIS_URL must start with unix:// or redis:// for nginx to reach it.")
+    if not number.isdigit():
+        raise StackError(f"REDIS_URL names the database {number!r}: write a number.")
+    where["database"] = int(number)
+    if parts.username:
+        where["username"] = unquote(parts.username)
+    if parts.password:
+        where["password"] = unquote(parts.password)
+    return where
+
+
+def _lua_table(values: dict[str, str | int]) -> str:
+    """The fields of a Lua table; strings as JSON, whose escapes for printable text Lua shares."""
+    return ", ".join(f"{name} = {json.dumps(value)}" for name, value in values.items())
+
+
+def _resolver(host: str) -> str:
+    """Lua's sockets ask a name server themselves, so that one is named where the host is a name."""
+    if host.startswith("unix:") or _is_address(host):
+        return "    # Redis is reached by a socket or an address: no name server is asked."
+    lines = Path("/etc/resolv.conf").read_text().splitlines()
+    servers = [line.split()[1] for line in lines if line.startswith("nameserver ")]
+    if not servers:
+        raise StackError(f"REDIS_URL names {host}, but no name server is known: write its address.")
+    named = " ".join(f"[{server}]" if ":" in server else server for server in servers)
+    return f"    resolver {named};"
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True
 
 
 def _filled(template: Path, values: dict[str, str]) -> str:

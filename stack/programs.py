@@ -7,6 +7,8 @@ from stack.postgres import Postgres
 from stack.redis import Redis
 from stack.supervisor import Program
 
+KEEPER = "keeper"
+
 
 def programs(
     config: Config, nginx: Nginx, postgres: Postgres | None, redis: Redis | None
@@ -19,12 +21,25 @@ def programs(
         found.append(Program("postgres", command, "INT", 60, config.state, user, environ))
     if redis:
         found.append(Program("redis", redis.command, "TERM", 15, config.state, user))
+    found.append(_keeper(config))
     found += [_instance(config, name) for name in config.instances]
     launcher = config.checkout / "stack" / "nginx_master.py"
     command = [str(config.python), "-P", str(launcher), str(config.state)]
     command += nginx_command(config, nginx)
     found.append(Program("nginx", command, "QUIT", 15, config.state, environ=nginx.environ))
     return found
+
+
+def _keeper(config: Config) -> Program:
+    """Lets nginx trust the cache tags. Its queries take a millisecond, or PostgreSQL is ill."""
+    return Program(
+        name=KEEPER,
+        command=[str(config.python), str(config.checkout / "manage.py"), "keep_trust"],
+        stop_signal="TERM",
+        stop_seconds=5,
+        directory=config.checkout,
+        environ={"DATABASE_STATEMENT_TIMEOUT_MS": "500"},
+    )
 
 
 def _instance(config: Config, name: str) -> Program:

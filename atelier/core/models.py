@@ -1,5 +1,6 @@
 import uuid
 
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models.functions import Now
 
@@ -17,3 +18,19 @@ class CacheScope(models.Model):
 
     def __str__(self) -> str:
         return self.key
+
+
+class OutboxEntry(models.Model):
+    """Scopes that were written while Redis could not be told.
+
+    While there is any, the keeper lets nginx trust no tag; it deletes an entry once the scopes'
+    tags are gone. `trust_lapsed` is true from the moment when the trust that was there before the
+    entry has run out.
+    """
+
+    scopes = ArrayField(models.TextField())
+    trust_lapsed = models.BooleanField(default=False)
+    recorded_at = models.DateTimeField(db_default=Now())
+
+    def __str__(self) -> str:
+        return ", ".join(self.scopes)

@@ -5,12 +5,19 @@ styles, related), `reviews:{id}` (list and meta of a product) and `epoch` (every
 Whoever writes names them, and `publish` locks their rows, gives each a new random tag and commits
 the tags with the data. PostgreSQL itself refuses a write to a public table outside the door:
 each has the trigger `require_publication`.
+
+Around the commit the door keeps nginx from serving older answers: the scopes' tags in Redis are
+hidden before it and new ones released after it, and only then does `publish` return. Where Redis
+cannot be reached, it returns after nginx has ceased to trust any tag. docs/caching.md tells why
+that is enough.
 """
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from django.db import connection, transaction
+from django.db import IntegrityError, connection, transaction
+
+from atelier.core import outbox, tags
 
 EPOCH = "epoch"
 
@@ -23,21 +30,49 @@ class Publication:
     """An open door, and the scopes it holds."""
 
     def __init__(self) -> None:
-        self.scopes: set[str] = set()
+        self.tags: dict[str, str] = {}
+        self._tombstone = ""
+        self._entry: outbox.Entry | None = None
+
+    @property
+    def scopes(self) -> set[str]:
+        return set(self.tags)
 
     def include(self, *scopes: str) -> None:
         """Lock further scopes. They must sort after those held, or two writers could deadlock."""
         new = sorted(set(scopes) - self.scopes)
-        if new and self.scopes and new[0] < max(self.scopes):
-            raise ScopeError(f"{new[0]} sorts before {max(self.scopes)}, which is held already.")
+        if new and self.tags and new[0] < max(self.tags):
+            raise ScopeError(f"{new[0]} sorts before {max(self.tags)}, which is held already.")
         if new:
-            self.scopes.update(new)
-            _lock_and_tag(new, self.scopes)
+            self.tags.update(_lock_and_tag(new, [*self.tags, *new]))
 
     def require(self, *scopes: str) -> None:
         missing = set(scopes) - self.scopes
         if missing and EPOCH not in self.scopes:
             raise ScopeError(f"The open door does not hold {', '.join(sorted(missing))}.")
+
+    def hide(self) -> None:
+        """Just before the commit: from here on nginx stores nothing of these scopes."""
+        if not self.tags:
+            return
+        tombstone = tags.new_tombstone()
+        if tags.hide(self.tags, tombstone):
+            self._tombstone = tombstone
+        else:
+            self._entry = outbox.record(self.scopes)
+
+    def withdraw(self) -> None:
+        """After a rollback."""
+        if self._tombstone:
+            tags.withdraw(self.tags, self._tombstone)
+
+    def release(self) -> None:
+        """After the commit. Returns when no answer from before it can be served any more."""
+        if self._tombstone and not tags.release(self.tags, self._tombstone):
+            with transaction.atomic():
+                self._entry = outbox.record(self.scopes)
+        if self._entry is not None:
+            outbox.await_lapse(self._entry)
 
 
 @contextmanager
@@ -46,7 +81,8 @@ def publish(*scopes: str) -> Iterator[Publication]:
 
     Locks: the scopes' rows, by key, until the commit; writers of one scope queue. Inside an open
     door it joins that one, which must hold the scopes or `epoch`. Raises ScopeError where it does
-    not, RuntimeError inside a transaction that no door opened.
+    not, RuntimeError inside a transaction that no door opened. Costs two round trips to Redis; a
+    second at most where Redis has just gone.
     """
     outer: Publication | None = getattr(connection, "publication", None)
     if outer is not None:
@@ -60,14 +96,20 @@ def publish(*scopes: str) -> Iterator[Publication]:
             connection.publication = publication  # type: ignore[attr-defined]
             publication.include(*scopes)
             yield publication
+            publication.hide()
             # Within a test's own transaction the setting would outlive the door.
             if connection.savepoint_ids:
                 _close()
+    except IntegrityError:
+        publication.withdraw()
+        raise
+    # After any other error of the commit nobody knows its outcome: the tombstones expire.
     finally:
         connection.publication = None  # type: ignore[attr-defined]
+    publication.release()
 
 
-def _lock_and_tag(new: list[str], held: set[str]) -> None:
+def _lock_and_tag(new: list[str], held: list[str]) -> dict[str, str]:
     """One statement: insert or lock each row by key order, tag it, and tell the trigger."""
     with connection.cursor() as cursor:
         cursor.execute(
@@ -77,12 +119,13 @@ def _lock_and_tag(new: list[str], held: set[str]) -> None:
                 SELECT key, gen_random_uuid() FROM unnest(%s::text[]) AS key
                 ORDER BY key COLLATE "C"
                 ON CONFLICT (key) DO UPDATE SET tag = excluded.tag, changed_at = now()
-                RETURNING key
+                RETURNING key, tag
             )
-            SELECT set_config('atelier.scopes', %s, true), count(*) FROM tagged
+            SELECT set_config('atelier.scopes', %s, true), key, tag::text FROM tagged
             """,
             [new, " ".join(sorted(held))],
         )
+        return {key: tag for _, key, tag in cursor.fetchall()}
 
 
 def _close() -> None:

@@ -3,6 +3,8 @@
 import pytest
 
 from atelier.core.database import fetch_json
+from atelier.core.keeper import Keeper
+from atelier.core.tags import connect
 
 
 @pytest.mark.parametrize("path", ["/healthz", "/healthz/"])
@@ -15,10 +17,16 @@ def test_liveness_asks_nobody(client, path):
 
 @pytest.mark.django_db
 @pytest.mark.parametrize("path", ["/readyz", "/readyz/"])
-def test_readiness_asks_database_and_redis(client, path):
+def test_readiness_asks_database_redis_and_the_keepers_trust(client, path):
+    assert Keeper().tend()
     response = client.get(path)
     assert response.status_code == 200
-    assert response.json() == {"status": "ok", "database": "ok", "redis": "ok"}
+    expected = {"status": "ok", "database": "ok", "redis": "ok", "cache": "trusted"}
+    assert response.json() == expected
+    connect().delete("alive")
+    response = client.get(path)
+    assert response.status_code == 200
+    assert response.json() == {**expected, "status": "degraded", "cache": "degraded"}
 
 
 @pytest.mark.django_db

@@ -1,0 +1,98 @@
+--- Which stored answer a request may have: docs/caching.md describes the protocol.
+
+local address = require "address"
+local lrucache = require "resty.lrucache"
+local tags = require "tags"
+
+local get_method, sleep, time, update_time = ngx.req.get_method, ngx.sleep, ngx.time, ngx.update_time
+local fills, counts = ngx.shared.fills, ngx.shared.answer_counts
+
+local DEGRADED = "DEGRADED-"
+local KNOWN_KEYS = 20000
+local FILL_SECONDS, WAIT_SECONDS, PAUSE_SECONDS = 5, 1, 0.002
+
+local M = {}
+
+-- Keys that this worker has seen stored. Only a hint: who trusts a wrong one meets nginx's own lock.
+local known
+local keep_seconds
+
+--- `redis` as `tags.configure` takes it; `keep_seconds`, the lifetime of an answer.
+function M.configure(settings)
+    tags.configure(settings.redis)
+    keep_seconds = settings.keep_seconds
+    known = lrucache.new(KNOWN_KEYS)
+end
+
+--- Let one request of this machine ask the origin, and the others wait for its answer.
+-- `proxy_cache_lock` does that too, but looks only every 500 ms whether the answer has come.
+local function await(var, key)
+    if known:get(key) then
+        return
+    end
+    if fills:add(key, true, FILL_SECONDS) then
+        var.cache_fill = key
+        return
+    end
+    for _ = 1, WAIT_SECONDS / PAUSE_SECONDS do
+        sleep(PAUSE_SECONDS)
+        if not fills:get(key) then
+            return
+        end
+    end
+end
+
+--- Sets the key of a request that may be answered from the cache; others keep bypassing it.
+function M.access()
+    local method = get_method()
+    if method ~= "GET" and method ~= "HEAD" then
+        return
+    end
+    local var = ngx.var
+    local scope, spelling = address.read(var.request_uri)
+    if not scope then
+        return
+    end
+    local trusted, epoch, tag = tags.of(scope)
+    if epoch == tags.tombstone then
+        return
+    end
+    local key = var.host .. spelling .. " " .. (epoch or "-") .. " " .. (tag or "-")
+    if not trusted then
+        update_time()
+        key = key .. " " .. time()
+        var.cache_prefix = DEGRADED
+    end
+    var.cache_scope = scope
+    var.cache_key = key
+    var.cache_skip = ""
+    await(var, key)
+end
+
+--- Counts the answer, and tells those who wait for it.
+function M.log()
+    local var = ngx.var
+    local status = var.public_cache_status
+    if status ~= "" then
+        counts:incr(status, 1, 0)
+    end
+    local key = var.cache_fill
+    if key ~= "" then
+        if ngx.status == 200 then
+            known:set(key, true, keep_seconds)
+        end
+        fills:delete(key)
+    end
+end
+
+--- The counters in Prometheus' text format.
+function M.metrics()
+    ngx.header["Content-Type"] = "text/plain; version=0.0.4"
+    ngx.say("# HELP atelier_cache_answers_total Answers on cached routes, by X-Cache-Status.")
+    ngx.say("# TYPE atelier_cache_answers_total counter")
+    for _, status in ipairs(counts:get_keys()) do
+        ngx.say('atelier_cache_answers_total{status="', status, '"} ', counts:get(status))
+    end
+end
+
+return M

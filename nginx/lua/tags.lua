@@ -1,0 +1,192 @@
+--- Tags of cache scopes, read from Redis for each request: docs/caching.md describes the protocol.
+-- Requests of a worker that wait at the same time share one MGET. It is always sent after each of
+-- them arrived, so sharing makes no answer older.
+
+local redis = require "nginx.redis"
+local semaphore = require "ngx.semaphore"
+
+local now, null = ngx.now, ngx.null
+local find, match, sub = string.find, string.match, string.sub
+
+local TIMEOUT_MS = 50
+-- Long enough for the round before, and one's own.
+local PATIENCE_SECONDS = 0.15
+local IDLE_MS, POOL_SIZE = 60000, 16
+local ERRORS_TO_OPEN, OPEN_SECONDS = 3, 1
+
+local M = { tombstone = "tombstone" }
+
+local settings
+-- The run of the Redis server at the other end of this worker's newest connection.
+local run
+local collecting
+local leading_since
+local errors, open_until = 0, 0
+
+--- `host`, and `port` unless the host is a Unix socket; `database`, `username`, `password`;
+-- `tag_ms`, how long a tag lives that nobody changes.
+function M.configure(given)
+    settings = given
+end
+
+local function connect()
+    local client = redis:new()
+    client:set_timeout(TIMEOUT_MS)
+    local ok, err = client:connect(settings.host, settings.port)
+    if not ok then
+        return nil, err
+    end
+    if client:get_reused_times() > 0 then
+        return client
+    end
+    if settings.password then
+        ok, err = client:auth(unpack(settings.username and { settings.username, settings.password }
+            or { settings.password }))
+        if not ok then
+            return nil, err
+        end
+    end
+    if settings.database ~= 0 then
+        ok, err = client:select(settings.database)
+        if not ok then
+            return nil, err
+        end
+    end
+    local info
+    info, err = client:info("server")
+    if not info then
+        return nil, err
+    end
+    run = match(info, "run_id:(%x+)")
+    return client
+end
+
+--- Give each missing tag a value that was never used before. Whoever comes first decides it.
+local function mint(client, keys, values)
+    local missing = {}
+    for position = 2, #keys do
+        if values[position] == null then
+            missing[#missing + 1] = position
+        end
+    end
+    if #missing == 0 then
+        return values
+    end
+    local nonce = ngx.var.request_id
+    client:init_pipeline()
+    for _, position in ipairs(missing) do
+        client:set(keys[position], nonce .. "." .. position, "PX", settings.tag_ms, "NX")
+    end
+    client:mget(unpack(keys))
+    local replies, err = client:commit_pipeline()
+    local again = replies and replies[#replies]
+    -- A reply {false, message} is an error of Redis, such as one that is out of memory.
+    if not again or again[1] == false then
+        return nil, err or (again and again[2])
+    end
+    return again
+end
+
+local function ask(keys)
+    local client, err = connect()
+    if not client then
+        return nil, err
+    end
+    local values
+    values, err = client:mget(unpack(keys))
+    if not values then
+        return nil, err
+    end
+    if run and values[1] == run then
+        values, err = mint(client, keys, values)
+        if not values then
+            return nil, err
+        end
+    end
+    client:set_keepalive(IDLE_MS, POOL_SIZE)
+    return values, values[1] == run and run ~= nil
+end
+
+--- One round for everybody in the batch. Errors count once a round.
+local function lead(batch)
+    leading_since = now()
+    collecting = nil
+    local ran, values, trusted = pcall(ask, batch.keys)
+    if ran and values then
+        batch.values, batch.trusted, errors = values, trusted, 0
+    else
+        errors = errors + 1
+        if errors >= ERRORS_TO_OPEN then
+            open_until = now() + OPEN_SECONDS
+        end
+        ngx.log(ngx.WARN, "cache tags cannot be read: ", ran and trusted or values)
+    end
+    batch.done = true
+    leading_since = nil
+    if batch.followers > 0 then
+        batch.semaphore:post(batch.followers)
+    end
+    if collecting and collecting.followers > 0 then
+        collecting.semaphore:post(1)
+    end
+end
+
+local function join(key)
+    local batch = collecting
+    if not batch then
+        batch = { keys = { "alive", "tag:epoch" }, positions = {}, followers = 0 }
+        batch.semaphore = semaphore.new()
+        collecting = batch
+    end
+    local position = batch.positions[key]
+    if not position then
+        position = #batch.keys + 1
+        batch.keys[position], batch.positions[key] = key, position
+    end
+    return batch, position
+end
+
+--- A leader that never came back must not hold up everybody.
+local function is_led()
+    return leading_since and now() - leading_since < PATIENCE_SECONDS
+end
+
+--- Whether Redis is known to be away. One request a second tries again, and the others go on.
+local function is_open()
+    return errors >= ERRORS_TO_OPEN and (now() < open_until or is_led())
+end
+
+local function present(value)
+    return value and value ~= null and value or nil
+end
+
+--- `trusted`, and the tags of `epoch` and of the scope.
+-- Trusted tags are both there, or `M.tombstone` for the first that is one. Others may be nil; without
+-- Redis both are.
+function M.of(scope)
+    if is_open() then
+        return false
+    end
+    local batch, position = join("tag:" .. scope)
+    if is_led() then
+        batch.followers = batch.followers + 1
+        local woken = batch.semaphore:wait(PATIENCE_SECONDS)
+        batch.followers = batch.followers - 1
+        if woken and not batch.done then
+            lead(batch)
+        end
+    else
+        lead(batch)
+    end
+    local values = batch.values
+    if not values then
+        return false
+    end
+    local epoch, tag = present(values[2]), present(values[position])
+    if (epoch and sub(epoch, 1, 2) == "T:") or (tag and sub(tag, 1, 2) == "T:") then
+        return batch.trusted, M.tombstone
+    end
+    return batch.trusted and epoch ~= nil and tag ~= nil, epoch, tag
+end
+
+return M
