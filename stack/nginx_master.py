@@ -1,8 +1,8 @@
 """Starts nginx in place of one that was killed: `nginx_master.py STATE PROGRAM ARGUMENT...`.
 
 Workers of a killed master live on and hold the port, so that no other nginx can listen on it. They
-are ended first; this process then becomes the new master. Run as a script, it needs nothing but the
-standard library.
+are ended first, and its Unix sockets, which nothing listens on any more, are removed; this process
+then becomes the new master. Run as a script, it needs nothing but the standard library.
 """
 
 import contextlib
@@ -36,6 +36,12 @@ def end_orphans(state: Path) -> bool:
     return bool(found)
 
 
+def remove_sockets(state: Path) -> None:
+    """A socket that a killed master left behind could not be bound again."""
+    for path in (state / "run" / "nginx").glob("*.sock"):
+        path.unlink()
+
+
 def _processes() -> list[int]:
     return [int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdigit()]
 
@@ -66,4 +72,5 @@ def _parent(pid: int) -> int:
 
 if __name__ == "__main__":
     end_orphans(Path(sys.argv[1]))
+    remove_sockets(Path(sys.argv[1]))
     os.execv(sys.argv[2], sys.argv[2:])  # noqa: S606 - the command of our own configuration

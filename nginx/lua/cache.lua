@@ -8,20 +8,21 @@ local get_method, sleep, time, update_time = ngx.req.get_method, ngx.sleep, ngx.
 local fills, counts = ngx.shared.fills, ngx.shared.answer_counts
 
 local DEGRADED = "DEGRADED-"
-local KNOWN_KEYS = 20000
+local KNOWN_KEYS, KNOWN_ADDRESSES = 20000, 10000
 local FILL_SECONDS, WAIT_SECONDS, PAUSE_SECONDS = 5, 1, 0.002
 
 local M = {}
 
 -- Keys that this worker has seen stored. Only a hint: who trusts a wrong one meets nginx's own lock.
-local known
+local known = lrucache.new(KNOWN_KEYS)
+-- What request lines ask for, as read before.
+local places = lrucache.new(KNOWN_ADDRESSES)
 local keep_seconds
 
 --- `redis` as `tags.configure` takes it; `keep_seconds`, the lifetime of an answer.
 function M.configure(settings)
     tags.configure(settings.redis)
     keep_seconds = settings.keep_seconds
-    known = lrucache.new(KNOWN_KEYS)
 end
 
 --- Let one request of this machine ask the origin, and the others wait for its answer.
@@ -42,6 +43,16 @@ local function await(var, key)
     end
 end
 
+local function place_of(request_uri)
+    local place = places:get(request_uri)
+    if not place then
+        local scope, spelling = address.read(request_uri)
+        place = { scope = scope, spelling = spelling }
+        places:set(request_uri, place)
+    end
+    return place
+end
+
 --- Sets the key of a request that may be answered from the cache; others keep bypassing it.
 function M.access()
     local method = get_method()
@@ -49,7 +60,8 @@ function M.access()
         return
     end
     local var = ngx.var
-    local scope, spelling = address.read(var.request_uri)
+    local place = place_of(var.request_uri)
+    local scope = place.scope
     if not scope then
         return
     end
@@ -57,7 +69,7 @@ function M.access()
     if epoch == tags.tombstone then
         return
     end
-    local key = var.host .. spelling .. " " .. (epoch or "-") .. " " .. (tag or "-")
+    local key = var.host .. place.spelling .. " " .. (epoch or "-") .. " " .. (tag or "-")
     if not trusted then
         update_time()
         key = key .. " " .. time()
@@ -65,7 +77,6 @@ function M.access()
     end
     var.cache_scope = scope
     var.cache_key = key
-    var.cache_skip = ""
     await(var, key)
 end
 

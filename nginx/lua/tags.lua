@@ -110,7 +110,7 @@ end
 --- One round for everybody in the batch. Errors count once a round.
 local function lead(batch)
     leading_since = now()
-    collecting = nil
+    batch.taken, collecting = true, nil
     local ran, values, trusted = pcall(ask, batch.keys)
     if ran and values then
         batch.values, batch.trusted, errors = values, trusted, 0
@@ -156,6 +156,22 @@ local function is_open()
     return errors >= ERRORS_TO_OPEN and (now() < open_until or is_led())
 end
 
+--- Lead the batch where nobody leads, else wait for whoever does.
+local function await(batch)
+    while not batch.done do
+        if batch.taken or is_led() then
+            batch.followers = batch.followers + 1
+            local woken = batch.semaphore:wait(PATIENCE_SECONDS)
+            batch.followers = batch.followers - 1
+            if not woken then
+                return
+            end
+        else
+            lead(batch)
+        end
+    end
+end
+
 local function present(value)
     return value and value ~= null and value or nil
 end
@@ -168,16 +184,7 @@ function M.of(scope)
         return false
     end
     local batch, position = join("tag:" .. scope)
-    if is_led() then
-        batch.followers = batch.followers + 1
-        local woken = batch.semaphore:wait(PATIENCE_SECONDS)
-        batch.followers = batch.followers - 1
-        if woken and not batch.done then
-            lead(batch)
-        end
-    else
-        lead(batch)
-    end
+    await(batch)
     local values = batch.values
     if not values then
         return false
