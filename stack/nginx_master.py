@@ -17,10 +17,10 @@ PAUSE_SECONDS = 0.02
 
 
 def orphans(state: Path) -> list[int]:
-    """Workers whose master is gone: processes called nginx, at home in the state folder, whose
+    """Children whose master is gone: processes called nginx, at home in the state folder, whose
     parent is no such nginx."""
     ours = {pid for pid in _processes() if _is_nginx_of(pid, state)}
-    return sorted(pid for pid in ours if _parent(pid) not in ours and _is_worker(pid))
+    return sorted(pid for pid in ours if _parent(pid) not in ours and _is_child(pid))
 
 
 def end_orphans(state: Path) -> bool:
@@ -55,11 +55,13 @@ def _is_nginx_of(pid: int, state: Path) -> bool:
         return False
 
 
-def _is_worker(pid: int) -> bool:
+def _is_child(pid: int) -> bool:
+    """By its title: a worker, or the cache's manager or loader. A master's is `master process`."""
     try:
-        return b"worker process" in (Path("/proc") / str(pid) / "cmdline").read_bytes()
+        title = (Path("/proc") / str(pid) / "cmdline").read_bytes()
     except OSError:
         return False
+    return b"worker process" in title or b"nginx: cache " in title
 
 
 def _parent(pid: int) -> int:

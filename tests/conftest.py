@@ -34,6 +34,7 @@ ENVIRON = {
     "IMPORT_REJECTS_DIR": f"{_files.name}/rejects",
     "LOG_LEVEL": "INFO",
     "CATALOGUE_CAMPUS": "hr-atelier",
+    "CACHE_SECONDS": "300",
     "VISITOR_ID_KEY": "",
     "TOKEN_KEY": "",
     "TOKEN_ALGORITHM": "HS256",

@@ -21,6 +21,9 @@ pytestmark = pytest.mark.e2e
 UNTRUSTED = "127.0.0.2"  # a second loopback address, outside of TRUSTED_NETWORKS below
 
 
+# An escape in the address: no cache in between, an instance answers.
+UNCACHED = "/products?count=%35"
+
 FAIL_TIMEOUT = 3.5  # fail_timeout of the upstream, and a little
 
 
@@ -67,7 +70,7 @@ def ask(stack: TestStack) -> Callable[..., Answer]:
 class Load:
     """GETs from several clients at once, until told to stop, counted by outcome."""
 
-    def __init__(self, ask: Callable[..., Answer], path: str = "/products") -> None:
+    def __init__(self, ask: Callable[..., Answer], path: str = UNCACHED) -> None:
         self.outcomes: Counter[object] = Counter()
         self.slowest = 0.0
         self._ask = ask
@@ -275,20 +278,23 @@ def test_f3_rolling_restart_loses_no_request(ask, stack):
         assert not set(workers) & set(stack.pids(instance)[1:]), f"{instance} kept old workers"
 
 
-def test_all_instances_down_is_a_clear_answer(ask, stack):
+def test_without_instances_stored_answers_are_served_and_others_are_a_clear_503(ask, stack):
+    ask("GET", "/products")
     for instance in stack.config.instances:
         stack.stack.client.stop(instance)
     try:
-        answer = ask("GET", "/products")
+        stored = ask("GET", "/products")
+        answer = ask("GET", UNCACHED)
     finally:
         stack.stack.up()
 
+    assert (stored.status, stored.headers["X-Cache-Status"]) == (200, "HIT")
     assert answer.status in {502, 503, 504}
     assert answer.headers["Retry-After"] == "2"
     assert answer.headers["Content-Type"] == "text/plain"
     assert answer.headers["Access-Control-Allow-Origin"] == "*"
     assert answer.body.startswith(b"An error occurred. If this error persists,")
-    assert ask("GET", "/products").status == 200
+    assert ask("GET", UNCACHED).status == 200
 
 
 @pytest.mark.long
