@@ -11,7 +11,8 @@ PRODUCTION = SECRET_KEY=check-only-aB3dE5gH7jK9mN1pQ3sT5vW7yZ9bD1fH3jK5mN7pQ9sT1
 export PYTHONDONTWRITEBYTECODE = 1
 
 .DEFAULT_GOAL := help
-.PHONY: help up down restart status logs environment test test-long test-postgres-15 check lock clean
+.PHONY: help up down restart status logs environment test test-long test-postgres-15 check lock \
+	load bench clean
 
 help: ## print this menu
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z0-9-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' \
@@ -53,6 +54,12 @@ check: environment ## lint, format, types, layers, migrations, OpenAPI file, dep
 	$(PRODUCTION) $(VENV)/python -W ignore::RuntimeWarning manage.py makemigrations --check --dry-run
 	$(PRODUCTION) $(VENV)/python manage.py spectacular --validate --fail-on-warn | diff -u docs/openapi.yaml -
 	$(PRODUCTION) $(VENV)/python manage.py check --deploy --fail-level WARNING
+
+load: environment ## load test with k6 (SCENARIO=smoke average stress spike soak breakpoint, RATE=, URL=)
+	@$(VENV)/python -m tests.load
+
+bench: environment ## measure against peers on Node 20 (PRODUCTS=1000000, ONLY=; takes its time)
+	@$(VENV)/python -m tests.bench
 
 lock: environment ## pin requirements*.in, with hashes (UPGRADE=--upgrade for newer versions)
 	$(COMPILE) requirements.in -o requirements.txt

@@ -29,10 +29,9 @@ class Keeper:
     def tend(self) -> bool:
         """Drain the outbox and renew the trust. False where Redis or PostgreSQL did not let it."""
         try:
-            run = self._run()
             drained = 0
             while True:
-                begun_ms = self._time_ms()
+                run, begun_ms = self._look()
                 entries = list(OutboxEntry.objects.order_by("id")[:ENTRIES_AT_ONCE])
                 if not entries:
                     break
@@ -48,18 +47,21 @@ class Keeper:
         self._tell(trusts=True, drained=drained)
         return True
 
-    def _run(self) -> str:
-        """The id of this run of Redis. Tags of another one, which a reload may bring, go first."""
-        run = str(self._redis.info("server")["run_id"])
-        if self._redis.get("run") != run:
+    def _look(self) -> tuple[str, int]:
+        """The id of this run of Redis, and its time in ms since 1970.
+
+        Tags of another run, which a reload may bring, go first.
+        """
+        with self._redis.pipeline(transaction=False) as pipeline:
+            info, known, (seconds, microseconds) = (
+                pipeline.info("server").get("run").time().execute()
+            )
+        run = str(info["run_id"])
+        if known != run:
             for names in _batches(self._redis):
                 self._redis.unlink(*names)
             self._redis.set("run", run)
-        return run
-
-    def _time_ms(self) -> int:
-        seconds, microseconds = self._redis.time()
-        return int(seconds) * 1000 + int(microseconds) // 1000
+        return run, int(seconds) * 1000 + int(microseconds) // 1000
 
     def _tell(self, *, trusts: bool, **facts: object) -> None:
         """A line where the trust comes or goes, or something was drained; silence otherwise."""

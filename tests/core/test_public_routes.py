@@ -1,0 +1,98 @@
+"""Public routes pass by sessions, accounts and forms, and keep what protects an answer."""
+
+import uuid
+
+import pytest
+from django.conf import settings as site
+from django.core.cache import cache
+from django.test import Client
+
+from atelier.core.exception_handler import LEGACY_FAILURE
+
+pytestmark = pytest.mark.django_db
+
+READS = ["/products", "/products/1/styles", "/products/1/related", "/reviews?product_id=1"]
+HEADERS = {
+    "Content-Type": "application/json; charset=utf-8",
+    "Cache-Control": "no-cache",
+    "X-Frame-Options": "DENY",
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "same-origin",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "X-Request-ID": "r-1",
+}
+
+
+@pytest.mark.parametrize("path", READS)
+def test_a_read_has_exactly_these_headers(client, path):
+    response = client.get(path, headers={"x-request-id": "r-1"})
+    headers = dict(response.headers)
+    assert headers.pop("ETag")
+    assert headers.pop("Content-Length") == str(len(response.content))
+    assert headers == HEADERS
+
+
+@pytest.mark.parametrize("path", ["/products/abc", "/reviews", "/products?min_price=x"])
+def test_a_refusal_has_the_same_protection(client, path):
+    response = client.get(path)
+    assert 400 <= response.status_code < 500
+    for name in ("X-Frame-Options", "X-Content-Type-Options", "Referrer-Policy"):
+        assert response[name] == HEADERS[name]
+    assert response["Content-Length"] == str(len(response.content))
+
+
+def test_a_public_read_looks_at_no_session(client, django_assert_num_queries):
+    """A cookie that asks for a session would cost a look into the cache and the database."""
+    client.cookies[site.SESSION_COOKIE_NAME] = uuid.uuid4().hex
+    with django_assert_num_queries(1):
+        response = client.get("/products/1/styles")
+    assert not hasattr(response.wsgi_request, "session")
+    assert not hasattr(response.wsgi_request, "user")
+    assert "Cookie" not in response.get("Vary", "")
+
+
+def test_the_admin_still_has_sessions_accounts_and_forms(client, admin_user):
+    client.force_login(admin_user)
+    response = client.get("/admin/")
+    assert response.status_code == 200
+    assert response.wsgi_request.user == admin_user
+    assert response["Content-Security-Policy"]
+    strict = Client(enforce_csrf_checks=True, SERVER_NAME="localhost")
+    assert strict.post("/admin/login/", {"username": "a", "password": "b"}).status_code == 403
+    cache.clear()
+
+
+@pytest.mark.parametrize("path", ["/products/1/styles", "/products/1//", "/healthz", "/docs"])
+def test_an_unknown_host_is_refused_everywhere(client, path):
+    assert client.get(path, headers={"host": "elsewhere.example"}).status_code == 400
+
+
+def test_behind_tls_a_plain_request_for_a_public_route_is_redirected(settings):
+    """The security middleware reads its settings once: hence a client made after them."""
+    settings.SECURE_SSL_REDIRECT = True
+    settings.SECURE_HSTS_SECONDS = 60
+    client = Client(SERVER_NAME="localhost")
+    plain = client.get("/products/1/styles")
+    assert (plain.status_code, plain["Location"]) == (301, "https://localhost/products/1/styles")
+    secure = client.get("/products/1/styles", headers={"x-forwarded-proto": "https"})
+    assert secure.status_code == 200
+    assert secure["Strict-Transport-Security"].startswith("max-age=60")
+
+
+def test_an_unexpected_error_is_a_500_in_the_legacy_words(client, monkeypatch):
+    def broken(product_id):
+        raise ZeroDivisionError
+
+    monkeypatch.setattr("products.sql.product_styles", broken)
+    client.raise_request_exception = False
+    response = client.get("/products/1/styles", headers={"x-request-id": "r-1"})
+    assert response.status_code == 500
+    assert response.content.decode() == LEGACY_FAILURE
+    assert response["X-Request-ID"] == "r-1"
+
+
+@pytest.mark.parametrize("path", ["/products/1//", "/products/1/styles/2", "/reviews/1"])
+def test_a_path_below_a_public_one_that_is_none_is_an_ordinary_404(client, path):
+    response = client.get(path)
+    assert response.status_code == 404
+    assert response["Content-Type"] == "application/problem+json"

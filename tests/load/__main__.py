@@ -1,0 +1,129 @@
+"""``python -m tests.load``: what `make load` calls. Settings are those of ``lib/config.js``."""
+
+import html
+import http.client
+import os
+import subprocess
+import sys
+import sysconfig
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from stack import config as configuration
+from stack import probes
+from stack.config import Config
+from stack.errors import StackError
+
+SCRIPT = Path(__file__).with_name("main.js")
+# Settings of the site that make visitors. Those of .env are for its own site, not for any URL.
+VISITOR_KEYS = ("VISITOR_ID_KEY", "TOKEN_KEY", "TOKEN_AUDIENCE")
+# The collector of memory runs less often, for there is enough of it.
+GOGC = "400"
+PROBE_SECONDS = 10
+
+
+def main() -> int:
+    """k6's exit code: 0 all thresholds hold, 99 one does not, other numbers did not run.
+
+    1 with a sentence where there is nothing to ask.
+    """
+    try:
+        config = configuration.load()
+        url = os.environ.get("URL", "").rstrip("/")
+        settings = {"URL": url} if url else own_site(config)
+        refuse_silence(settings["URL"])
+        folder = new_folder(config)
+        code = run(settings, folder)
+        complete_report(folder)
+    except StackError as error:
+        print(f"\nerror: {error}", file=sys.stderr)  # noqa: T201
+        return 1
+    for made in sorted(folder.iterdir()):
+        print(made)  # noqa: T201
+    return code
+
+
+def run(settings: Mapping[str, str], folder: Path) -> int:
+    """Run k6, which leaves summary.json and report.html in the folder."""
+    program = Path(sysconfig.get_path("scripts")) / "k6"
+    if not program.exists():
+        raise StackError(f"{program} is missing: run `make environment`.")
+    environ = {
+        "GOGC": GOGC,
+        **os.environ,
+        **settings,
+        "FOLDER": str(folder),
+        "K6_NO_USAGE_REPORT": "true",
+        "K6_WEB_DASHBOARD": "true",
+        # The report alone: nobody needs to watch, so nothing listens.
+        "K6_WEB_DASHBOARD_PORT": "-1",
+        "K6_WEB_DASHBOARD_EXPORT": str(folder / "report.html"),
+        "K6_WEB_DASHBOARD_PERIOD": os.environ.get("K6_WEB_DASHBOARD_PERIOD") or "1s",
+    }
+    # Without an address k6 offers no interface of its own, so that two runs do not collide.
+    command = [str(program), "run", "--address", "", str(SCRIPT)]
+    if not sys.stdout.isatty():
+        command.insert(2, "--quiet")
+    process = subprocess.Popen(command, env=environ)
+    try:
+        return process.wait()
+    except KeyboardInterrupt:
+        # The terminal interrupted k6 as well: it sums up what it has.
+        return process.wait()
+
+
+def complete_report(folder: Path) -> None:
+    """Put the table of the routes on top of k6's page, which knows no routes."""
+    report, summary = folder / "report.html", folder / "summary.txt"
+    if not (report.exists() and summary.exists()):
+        return
+    text = html.escape(summary.read_text().strip())
+    style = "margin: 2rem; overflow-x: auto; font: 14px/1.4 monospace"
+    table = f'<body>\n<pre style="{style}">{text}</pre>'
+    report.write_text(report.read_text().replace("<body>", table, 1))
+
+
+def own_site(config: Config) -> dict[str, str]:
+    """Where this checkout's site is, and how it knows visitors."""
+    keys = {name: config.text(name) for name in VISITOR_KEYS if config.text(name)}
+    if config.text("TOKEN_ALGORITHM", "HS256") != "HS256":
+        keys.pop("TOKEN_KEY", None)
+    return {"URL": probes.base_url(config), **keys}
+
+
+def refuse_silence(url: str) -> None:
+    """``StackError`` unless the products of a site answer there."""
+    address = urlsplit(url)
+    kinds = {"http": http.client.HTTPConnection, "https": http.client.HTTPSConnection}
+    if address.scheme not in kinds or not address.hostname:
+        raise StackError(f"URL is {url!r}: set it to one such as http://127.0.0.1:8000.")
+    connection = kinds[address.scheme](address.netloc, timeout=PROBE_SECONDS)
+    try:
+        connection.request("GET", f"{address.path}/products?count=1")
+        status = connection.getresponse().status
+    except (OSError, http.client.HTTPException) as error:
+        raise StackError(
+            f"Nothing answers at {url} ({error}): `make up` starts the site; URL=... asks another, "
+            "by a name of its ALLOWED_HOSTS."
+        ) from error
+    finally:
+        connection.close()
+    if status != http.client.OK:
+        raise StackError(f"{url}/products answers {status}: is this the address of the site?")
+
+
+def new_folder(config: Config) -> Path:
+    """A folder for one run's files, in the state folder."""
+    name = f"{time.strftime('%Y%m%d-%H%M%S')}-{os.environ.get('SCENARIO') or 'average'}"
+    folder = config.state / "load" / name
+    try:
+        folder.mkdir(parents=True)
+    except OSError as error:
+        raise StackError(f"{folder} cannot be made: {error.strerror}.") from error
+    return folder
+
+
+if __name__ == "__main__":
+    sys.exit(main())
