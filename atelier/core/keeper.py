@@ -53,9 +53,10 @@ class Keeper:
         Tags of another run, which a reload may bring, go first.
         """
         with self._redis.pipeline(transaction=False) as pipeline:
-            info, known, (seconds, microseconds) = (
-                pipeline.info("server").get("run").time().execute()
-            )
+            pipeline.info("server")
+            pipeline.get("run")
+            pipeline.time()
+            info, known, (seconds, microseconds) = pipeline.execute()
         run = str(info["run_id"])
         if known != run:
             for names in _batches(self._redis):
