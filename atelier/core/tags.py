@@ -24,8 +24,9 @@ TOMBSTONE_MS = 30_000
 # As nginx does for tags that it mints: they outlive the answers stored under them.
 TAG_LIFETIMES = 4
 
-# A hung Redis costs a writer this much, until the breaker opens.
-TIMEOUT_SECONDS = 0.05
+# A hung Redis costs a writer this much, until the breaker opens. Longer than nginx waits: a writer
+# that gives up waits a second for trust to lapse.
+TIMEOUT_SECONDS = 0.2
 FAILURES_TO_OPEN = 3
 OPEN_SECONDS = 2.0
 
@@ -126,7 +127,7 @@ def key_of(scope: str) -> str:
 
 
 def connect() -> Redis:
-    """A client that waits 50 ms and tries a lost connection, which a restart leaves, once more."""
+    """A client that waits 0.2 s and tries a lost connection, which a restart leaves, once more."""
     return Redis.from_url(
         settings.REDIS_URL,
         decode_responses=True,
