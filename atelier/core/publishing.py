@@ -109,6 +109,19 @@ def publish(*scopes: str) -> Iterator[Publication]:
     publication.release()
 
 
+def confirm(*scopes: str) -> None:
+    """Before a write is answered because another request has committed it already.
+
+    That one may not have come to its release yet, so its commit may still be hidden from readers.
+    Returns when no answer from before it can be served any more.
+    """
+    if tags.dropped(scopes):
+        return
+    with transaction.atomic():
+        entry = outbox.record(scopes)
+    outbox.await_lapse(entry)
+
+
 def _lock_and_tag(new: list[str], held: list[str]) -> dict[str, str]:
     """One statement: insert or lock each row by key order, tag it, and tell the trigger."""
     with connection.cursor() as cursor:

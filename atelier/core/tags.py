@@ -117,6 +117,11 @@ def withdraw(scopes: Collection[str], tombstone: str) -> None:
     _confirmed(send)
 
 
+def dropped(scopes: Collection[str]) -> bool:
+    """Delete the scopes' tags, tombstones apart. False where Redis does not confirm."""
+    return _confirmed(lambda client: drop(client, scopes))
+
+
 def drop(client: Redis, scopes: Collection[str]) -> None:
     """Delete the scopes' tags, tombstones apart. Raises RedisError."""
     client.register_script(_RELEASE)(keys=[key_of(scope) for scope in scopes], args=["", 0])

@@ -8,9 +8,12 @@ local semaphore = require "ngx.semaphore"
 local now, null = ngx.now, ngx.null
 local find, match, sub = string.find, string.match, string.sub
 
-local TIMEOUT_MS = 50
+local TIMEOUT_MS = 100
 -- Long enough for the round before, and one's own.
-local PATIENCE_SECONDS = 0.15
+local PATIENCE_SECONDS = 0.25
+-- Longer than a round can take: nobody else leads before, so `run` is always that of the newest
+-- connection.
+local LEAD_SECONDS = 2
 local IDLE_MS, POOL_SIZE = 60000, 16
 local ERRORS_TO_OPEN, OPEN_SECONDS = 3, 1
 
@@ -148,7 +151,7 @@ end
 
 --- A leader that never came back must not hold up everybody.
 local function is_led()
-    return leading_since and now() - leading_since < PATIENCE_SECONDS
+    return leading_since and now() - leading_since < LEAD_SECONDS
 end
 
 --- Whether Redis is known to be away. One request a second tries again, and the others go on.

@@ -11,7 +11,9 @@ from django.test import Client
 
 from atelier.core.models import CacheScope
 from atelier.core.publishing import publish
-from reviews.models import HelpfulVote, Moderation, Review, ReviewReport
+from atelier.core.tags import connect, key_of
+from reviews import services
+from reviews.models import HelpfulVote, Moderation, Review, ReviewReport, reviews_scope
 from tests.factories.products import ProductFactory
 from tests.factories.reviews import ReviewFactory, recount
 from tests.threads import Aside
@@ -316,3 +318,15 @@ def test_a_vote_for_a_review_that_goes_meanwhile_is_204(verb):
         assert vote.result().status_code == 204
     assert not HelpfulVote.objects.exists()
     assert not ReviewReport.objects.exists()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_repeated_vote_is_answered_when_no_older_tag_is_left(review):
+    """The request that counted it may not have released its tags yet."""
+    redis, key, visitor = connect(), key_of(reviews_scope(1)), uuid.uuid4()
+    assert services.mark_helpful(review_id=12, visitor=visitor)
+    for before, after in ("minted before the commit", None), ("T:another", "T:another"):
+        redis.set(key, before)
+        assert not services.mark_helpful(review_id=12, visitor=visitor)
+        assert redis.get(key) == after
+    redis.delete(key)

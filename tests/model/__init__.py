@@ -1,0 +1,1 @@
+"""The cache protocol as a model, and a checker that exhausts its interleavings."""
