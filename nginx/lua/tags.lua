@@ -8,9 +8,11 @@ local semaphore = require "ngx.semaphore"
 local now, null = ngx.now, ngx.null
 local find, match, sub = string.find, string.match, string.sub
 
-local TIMEOUT_MS = 100
+-- A busy machine may keep Redis waiting for a core; giving up early would add to the load, since
+-- degraded answers are rarely hits.
+local TIMEOUT_MS = 200
 -- Long enough for the round before, and one's own.
-local PATIENCE_SECONDS = 0.25
+local PATIENCE_SECONDS = 0.5
 -- Longer than a round can take: nobody else leads before, so `run` is always that of the newest
 -- connection.
 local LEAD_SECONDS = 2
