@@ -3,8 +3,12 @@
 An instance differs from the others only by its environment: ``WEB_BIND`` says where it listens.
 """
 
+import gc
 import os
 from pathlib import Path
+from typing import Any
+
+from gunicorn.glogging import Logger  # type: ignore[import-untyped]
 
 from atelier.core.logging import json_handlers
 
@@ -13,20 +17,24 @@ bind = os.environ.get("WEB_BIND", "127.0.0.1:8001")
 proc_name = os.environ.get("WEB_NAME", "atelier")
 pidfile = os.environ.get("WEB_PIDFILE") or None
 
-# Stock sync workers: nginx buffers slow clients, and a request is mostly PostgreSQL's time.
-worker_class = "sync"
-workers = int(os.environ.get("WEB_WORKERS", "2"))
+# Threads, because they keep nginx's connections open: a sync worker closes each and waits until
+# nginx has done so too (docs/adr/0007-workers.md). Each thread has a database connection.
+worker_class = "gthread"
+workers = int(os.environ.get("WEB_WORKERS", "1"))
+threads = int(os.environ.get("WEB_THREADS", "4"))
 backlog = 512
+# Longer than nginx keeps an idle connection, so that no request meets a closed one.
+keepalive = 75
 
 # Deadlines nest, so that whoever knows most about a slow request answers it:
 # statement_timeout 1.5 s < nginx proxy_read_timeout 5 s < timeout < graceful_timeout < the
-# supervisor's stopwaitsecs.
+# supervisor's stopwaitsecs. `timeout` ends a process that hangs as a whole, not one request.
 timeout = 8
 graceful_timeout = 10
 
 # Workers are renewed now and then, never all at once, so that a leak stays small.
-max_requests = 20_000
-max_requests_jitter = 4_000
+max_requests = 200_000
+max_requests_jitter = 40_000
 
 # The heartbeat file must not wait for a disk.
 worker_tmp_dir = "/dev/shm" if Path("/dev/shm").is_dir() else None  # noqa: S108
@@ -43,7 +51,19 @@ umask = 0o000
 # Only what nginx sends is believed, and a Unix socket has no peer address to check.
 forwarded_allow_ips = "*" if bind.startswith("unix:") else "127.0.0.1,::1"
 
-# nginx writes the access log; what gunicorn says of itself is JSON like all other lines.
+
+class ServerLogger(Logger):
+    """Without a line for each request: nginx writes those.
+
+    gunicorn composes the line, a third of its own work, wherever `logconfig_dict` is set.
+    """
+
+    def access(self, *request: Any) -> None:
+        pass
+
+
+# What gunicorn says of itself is JSON like all other lines.
+logger_class = ServerLogger
 accesslog = None
 errorlog = "-"
 loglevel = os.environ.get("GUNICORN_LOG_LEVEL", "info")
@@ -52,3 +72,15 @@ logconfig_dict = {
     "root": {"handlers": ["stderr"], "level": "INFO"},
     "loggers": {"gunicorn.error": {"level": loglevel.upper(), "handlers": [], "propagate": True}},
 }
+
+
+def post_worker_init(worker: Any) -> None:
+    """Have all ready before the first request comes: it would wait for what the URLs import."""
+    from django.urls import get_resolver
+
+    get_resolver().url_patterns  # noqa: B018 - a cached property
+    # What is loaded by now stays: full collections need not walk it each time.
+    gc.collect()
+    gc.freeze()
+    # A request leaves few cycles, and looking for them every third request costs a twentieth.
+    gc.set_threshold(10_000, 20, 20)

@@ -36,12 +36,14 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "atelier.core.middleware.RequestIdMiddleware",
     "django.middleware.security.SecurityMiddleware",
-    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django.middleware.common.CommonMiddleware",
+    # Public routes end here: they need nothing of what follows.
+    "atelier.core.middleware.PublicRoutesMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
-    "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "atelier.core.middleware.ContentSecurityMiddleware",
 ]
 
@@ -106,6 +108,8 @@ CACHES = {
         },
     }
 }
+# How long nginx may keep a public answer; a write makes it unreachable at once all the same.
+CACHE_SECONDS = env.integer("CACHE_SECONDS", default=300)
 DJANGO_REDIS_LOG_IGNORED_EXCEPTIONS = True
 SESSION_ENGINE = "django.contrib.sessions.backends.cached_db"
 

@@ -11,17 +11,21 @@ from atelier.core.responses import json_answer
 from atelier.core.viewsets import PublicViewSet
 from products import serializers, sql
 from products.filters import ProductFilter
-from products.models import Product
+from products.models import CATALOGUE_SCOPE, Product, product_scope
 
 
 class ProductViewSet(PublicViewSet):
     @extend_schema(**serializers.LIST_SCHEMA)
     def list(self, request: HttpRequest) -> HttpResponseBase:
         page = Page.from_query(request.GET)
-        filters = ProductFilter(request.GET, queryset=Product.objects.all())
-        serializers.check_filters(filters)
-        ids = filters.qs.ids_of(page)
-        return json_answer(request, sql.product_list(ids, campus=settings.CATALOGUE_CAMPUS))
+        campus = settings.CATALOGUE_CAMPUS
+        if ProductFilter.base_filters.keys().isdisjoint(request.GET):
+            body = sql.product_page(page, campus=campus)
+        else:
+            filters = ProductFilter(request.GET, queryset=Product.objects.all())
+            serializers.check_filters(filters)
+            body = sql.product_list(filters.qs.ids_of(page), campus=campus)
+        return json_answer(request, body, scope=CATALOGUE_SCOPE)
 
     @extend_schema(**serializers.DETAIL_SCHEMA)
     def retrieve(self, request: HttpRequest, product_id: str) -> HttpResponseBase:
@@ -29,12 +33,14 @@ class ProductViewSet(PublicViewSet):
         body = sql.product_detail(known, campus=settings.CATALOGUE_CAMPUS)
         if body is None:
             raise NotFound(serializers.UNKNOWN_PRODUCT)
-        return json_answer(request, body)
+        return json_answer(request, body, scope=product_scope(known))
 
     @extend_schema(**serializers.STYLES_SCHEMA)
     def styles(self, request: HttpRequest, product_id: str) -> HttpResponseBase:
-        return json_answer(request, sql.product_styles(serializers.product_id_of(product_id)))
+        known = serializers.product_id_of(product_id)
+        return json_answer(request, sql.product_styles(known), scope=product_scope(known))
 
     @extend_schema(**serializers.RELATED_SCHEMA)
     def related(self, request: HttpRequest, product_id: str) -> HttpResponseBase:
-        return json_answer(request, sql.related_ids(serializers.product_id_of(product_id)))
+        known = serializers.product_id_of(product_id)
+        return json_answer(request, sql.related_ids(known), scope=product_scope(known))

@@ -10,16 +10,14 @@ from psycopg.errors import ForeignKeyViolation
 
 from atelier.core.database import violated_constraint
 from atelier.core.errors import Invalid
-from atelier.core.publishing import EPOCH, publish
+from atelier.core.publishing import EPOCH, confirm, publish
 from products.models import Product
 from reviews import sql
 from reviews.models import (
-    HelpfulVote,
     Moderation,
     Review,
     ReviewMeta,
     ReviewPhoto,
-    ReviewReport,
     reviews_scope,
 )
 
@@ -86,12 +84,12 @@ def create_review(
 
 def mark_helpful(*, review_id: int, visitor: UUID) -> bool:
     """Count a visitor's vote once. False where it was counted before, or the review is unknown."""
-    return _count_once(HelpfulVote, "one_vote_a_visitor", "vote_count", review_id, visitor)
+    return _count_once("vote_count", "one_vote_a_visitor", review_id, visitor)
 
 
 def report_review(*, review_id: int, visitor: UUID) -> bool:
     """Count a visitor's report once, which hides a review that no moderator has approved."""
-    return _count_once(ReviewReport, "one_report_a_visitor", "report_count", review_id, visitor)
+    return _count_once("report_count", "one_report_a_visitor", review_id, visitor)
 
 
 def moderate_review(*, review_id: int, moderation: Moderation) -> None:
@@ -182,25 +180,20 @@ def _count(review: Review, *, sign: int) -> None:
     sql.shift_characteristic_meta(review_id=review.pk, sign=sign)
 
 
-def _count_once(
-    kind: type[HelpfulVote] | type[ReviewReport],
-    constraint: str,
-    counter: str,
-    review_id: int,
-    visitor: UUID,
-) -> bool:
-    product_id = Review.objects.filter(pk=review_id).values_list("product_id", flat=True).first()
+def _count_once(counter: str, constraint: str, review_id: int, visitor: UUID) -> bool:
+    product_id = sql.product_of_review(review_id)
     if product_id is None:
         return False
     try:
         # A repeated vote rolls back, so the caches keep their tags.
         with publish(reviews_scope(product_id)):
-            kind.objects.create(review_id=review_id, visitor=visitor)
-            Review.objects.filter(pk=review_id).update(**{counter: F(counter) + 1})
+            sql.count_once(counter, review_id=review_id, visitor=visitor)
     except IntegrityError as error:
         # The review may go, with its product, while the vote waits for the scope.
-        gone = isinstance(error.__cause__, ForeignKeyViolation)
-        if gone or violated_constraint(error) == constraint:
+        if isinstance(error.__cause__, ForeignKeyViolation):
+            return False
+        if violated_constraint(error) == constraint:
+            confirm(reviews_scope(product_id))
             return False
         raise
     return True

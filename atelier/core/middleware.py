@@ -5,7 +5,8 @@ import uuid
 from collections.abc import Callable
 
 import structlog
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
+from django.urls import get_resolver
 
 WELL_FORMED = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
@@ -17,13 +18,36 @@ class RequestIdMiddleware:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        given = request.headers.get("X-Request-ID", "")
+        given = request.META.get("HTTP_X_REQUEST_ID", "")
         request_id = given if WELL_FORMED.fullmatch(given) else uuid.uuid4().hex
         request.request_id = request_id  # type: ignore[attr-defined]
-        with structlog.contextvars.bound_contextvars(request_id=request_id):
+        bound = structlog.contextvars.bind_contextvars(request_id=request_id)
+        try:
             response = self.get_response(request)
+        finally:
+            structlog.contextvars.reset_contextvars(**bound)
         response.headers["X-Request-ID"] = request_id
         return response
+
+
+class PublicRoutesMiddleware:
+    """Answer the routes of a PublicViewSet here, past the middleware below.
+
+    They take no session, account, form or message; what they need stands above this one.
+    """
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        try:
+            match = get_resolver().resolve(request.path_info)
+        except Http404:
+            return self.get_response(request)
+        if not getattr(match.func, "is_public", False):
+            return self.get_response(request)
+        request.resolver_match = match
+        return match.func(request, *match.args, **match.kwargs)
 
 
 def _policy(**sources: str) -> str:

@@ -24,6 +24,13 @@ class PublicViewSet(ViewSet):
     # Errors of the routes that the legacy API had are plain text.
     speaks_legacy = True
 
+    @classmethod
+    def as_view(cls, *args: Any, **kwargs: Any) -> Any:
+        """Marked for `PublicRoutesMiddleware`."""
+        view = super().as_view(*args, **kwargs)
+        view.is_public = True  # type: ignore[attr-defined]
+        return view
+
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         self.request, self.args, self.kwargs = request, args, kwargs  # type: ignore[assignment]
         self.headers: dict[str, str] = {}

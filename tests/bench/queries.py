@@ -20,9 +20,9 @@ from rich.table import Table
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "atelier.settings")
 django.setup()
 
-from django.db import connection  # noqa: E402 - settings first
-from django.db.models import Max  # noqa: E402
+from django.db.models import Max  # noqa: E402 - settings first
 
+from atelier.core.database import fetch_json  # noqa: E402
 from products import sql as products  # noqa: E402
 from products.models import Product  # noqa: E402
 from reviews import sql as reviews  # noqa: E402
@@ -64,12 +64,10 @@ def main(rounds: int) -> None:
 
 def round_trips(statement: str, params: Params, ids: list[int]) -> list[float]:
     times = []
-    with connection.cursor() as cursor:
-        for product_id in ids:
-            began = time.perf_counter()
-            cursor.execute(statement, params(product_id))
-            cursor.fetchone()
-            times.append((time.perf_counter() - began) * 1000)
+    for product_id in ids:
+        began = time.perf_counter()
+        fetch_json(statement, params(product_id))
+        times.append((time.perf_counter() - began) * 1000)
     return times
 
 
