@@ -10,6 +10,8 @@ local fills, counts = ngx.shared.fills, ngx.shared.answer_counts
 local DEGRADED = "DEGRADED-"
 local KNOWN_KEYS, KNOWN_ADDRESSES = 20000, 10000
 local FILL_SECONDS, WAIT_SECONDS, PAUSE_SECONDS = 5, 1, 0.002
+-- What `fills` says of a key: somebody asks the origin, or its answer turned out not to be stored.
+local ASKED, UNSTORED, UNSTORED_SECONDS = 1, 2, 1
 
 local M = {}
 
@@ -25,22 +27,26 @@ function M.configure(settings)
     keep_seconds = settings.keep_seconds
 end
 
---- Let one request of this machine ask the origin, and the others wait for its answer.
--- `proxy_cache_lock` does that too, but looks only every 500 ms whether the answer has come.
+--- Let one request of this machine ask the origin, and the others wait for its answer; false where
+-- there is none to wait for, since it is not stored.
+-- `proxy_cache_lock` does that too, but looks only every 500 ms whether the answer has come, and lets
+-- those who wait for what is never stored through one by one.
 local function await(var, key)
     if known:get(key) then
-        return
+        return true
     end
-    if fills:add(key, true, FILL_SECONDS) then
+    if fills:add(key, ASKED, FILL_SECONDS) then
         var.cache_fill = key
-        return
+        return true
     end
     for _ = 1, WAIT_SECONDS / PAUSE_SECONDS do
-        sleep(PAUSE_SECONDS)
-        if not fills:get(key) then
-            return
+        local state = fills:get(key)
+        if state ~= ASKED then
+            return state ~= UNSTORED
         end
+        sleep(PAUSE_SECONDS)
     end
+    return true
 end
 
 local function place_of(request_uri)
@@ -73,11 +79,14 @@ function M.access()
     if not trusted then
         update_time()
         key = key .. " " .. time()
-        var.cache_prefix = DEGRADED
     end
-    var.cache_scope = scope
-    var.cache_key = key
-    await(var, key)
+    if await(var, key) then
+        if not trusted then
+            var.cache_prefix = DEGRADED
+        end
+        var.cache_scope = scope
+        var.cache_key = key
+    end
 end
 
 --- Counts the answer, and tells those who wait for it.
@@ -89,10 +98,12 @@ function M.log()
     end
     local key = var.cache_fill
     if key ~= "" then
-        if ngx.status == 200 then
+        if var.upstream_cache_status == "HIT" or var.upstream_http_x_accel_expires then
             known:set(key, true, keep_seconds)
+            fills:delete(key)
+        else
+            fills:set(key, UNSTORED, UNSTORED_SECONDS)
         end
-        fills:delete(key)
     end
 end
 
