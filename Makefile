@@ -1,5 +1,6 @@
 # `make` alone prints this menu. Everything works with Python 3.11 and make alone.
-PYTHON ?= $(firstword $(shell command -v python3.11 python3))
+# Debian's own is built with optimisation (docs/adr/0009-python-build.md).
+PYTHON ?= $(firstword $(wildcard /usr/bin/python3.11) $(shell command -v python3.11 python3))
 STACK = $(PYTHON) -m stack
 VENV = .venv/bin
 COMPILE = $(VENV)/uv pip compile --quiet --generate-hashes --no-emit-index-url \
