@@ -10,6 +10,7 @@ from typing import Any
 
 from gunicorn.glogging import Logger  # type: ignore[import-untyped]
 
+from atelier import responder
 from atelier.core.logging import json_handlers
 
 wsgi_app = "atelier.wsgi:application"
@@ -36,8 +37,8 @@ graceful_timeout = 10
 max_requests = 200_000
 max_requests_jitter = 40_000
 
-# nginx, Redis and the keeper answer most requests in microseconds: on a busy machine they come first.
-# Where they had to wait for a core, the cache would be given up just when it is needed most.
+# nginx, Redis and the keeper take microseconds: on a busy machine they come first. Where they had
+# to wait for a core, the cache would be given up just when it is needed most.
 NICENESS = 5
 
 # The heartbeat file must not wait for a disk.
@@ -80,6 +81,7 @@ logconfig_dict = {
 
 def post_fork(server: Any, worker: Any) -> None:
     os.nice(NICENESS)
+    responder.install()
 
 
 def post_worker_init(worker: Any) -> None:

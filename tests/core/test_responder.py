@@ -1,0 +1,56 @@
+"""What an instance writes to its socket, seen with gunicorn's own request and configuration."""
+
+import socket
+
+import pytest
+from gunicorn.config import Config
+from gunicorn.http import wsgi
+from gunicorn.http.parser import RequestParser
+
+from atelier.responder import WholeResponse
+
+
+@pytest.fixture
+def sent():
+    """The pieces that a response wrote for a request; each write is a datagram here."""
+    pairs = []
+
+    def send(headers, *body, method=b"GET"):
+        client, server = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        pairs.extend([client, server])
+        lines = method + b" / HTTP/1.1\r\nHost: localhost\r\n\r\n"
+        config = Config()
+        request = next(RequestParser(config, iter([lines]), ("127.0.0.1", 1)))
+        response, _ = wsgi.create(
+            request, server, ("127.0.0.1", 1), ("localhost", 80), config, WholeResponse
+        )
+        response.start_response("200 OK", headers)
+        for piece in body:
+            response.write(piece)
+        response.close()
+        server.close()
+        return list(iter(lambda: client.recv(65536), b""))
+
+    yield send
+    for one in pairs:
+        one.close()
+
+
+def test_headers_and_body_are_one_write(sent):
+    [answer] = sent([("Content-Length", "2")], b"{}")
+    assert answer.startswith(b"HTTP/1.1 200 OK\r\n")
+    assert answer.endswith(b"Content-Length: 2\r\n\r\n{}")
+
+
+def test_an_answer_without_a_body_is_sent_too(sent):
+    [answer] = sent([("Content-Length", "0")])
+    assert answer.endswith(b"\r\n\r\n")
+    [answer] = sent([("Content-Length", "2")], b"{}", method=b"HEAD")
+    assert answer.endswith(b"Content-Length: 2\r\n\r\n")
+
+
+def test_a_body_in_pieces_is_whole_and_in_order(sent):
+    first, *others = sent([("Content-Length", "3")], b"a", b"b", b"c")
+    assert first.endswith(b"\r\n\r\na")
+    assert others == [b"b", b"c"]
+    assert b"".join(sent([], b"a", b"b")).endswith(b"\r\n\r\n1\r\na\r\n1\r\nb\r\n0\r\n\r\n")
