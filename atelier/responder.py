@@ -23,6 +23,7 @@ class _Held:
 class WholeResponse(wsgi.Response):
     """Holds the headers back until there is a body, or none comes."""
 
+    sock: Any
     _head = b""
 
     def send_headers(self) -> None:
