@@ -28,7 +28,7 @@ TAG_LIFETIMES = 4
 # that gives up waits a second for trust to lapse.
 TIMEOUT_SECONDS = 0.2
 FAILURES_TO_OPEN = 3
-OPEN_SECONDS = 2.0
+OPEN_SECONDS = 5.0
 
 # One's own tombstone becomes the new tag, or goes where there is none; that of another writer
 # stays, for its commit is still to come; every other value is from before this commit.
@@ -53,7 +53,7 @@ end
 class Breaker:
     """Spares a process the wait for a Redis that is known to be away.
 
-    Three failures in a row open it for two seconds; then one more try is made.
+    Three failures in a row open it for five seconds; then one more try is made.
     """
 
     def __init__(self) -> None:

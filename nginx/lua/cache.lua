@@ -8,7 +8,7 @@ local get_method, sleep, time, update_time = ngx.req.get_method, ngx.sleep, ngx.
 local fills, counts = ngx.shared.fills, ngx.shared.answer_counts
 
 local DEGRADED = "DEGRADED-"
-local KNOWN_KEYS, KNOWN_ADDRESSES = 20000, 10000
+local KNOWN_KEYS, KNOWN_ADDRESSES, LONGEST_KNOWN = 20000, 10000, 200
 local FILL_SECONDS, WAIT_SECONDS, PAUSE_SECONDS = 5, 1, 0.002
 -- What `fills` says of a key: somebody asks the origin, or its answer turned out not to be stored.
 local ASKED, UNSTORED, UNSTORED_SECONDS = 1, 2, 1
@@ -54,7 +54,9 @@ local function place_of(request_uri)
     if not place then
         local scope, spelling = address.read(request_uri)
         place = { scope = scope, spelling = spelling }
-        places:set(request_uri, place)
+        if #request_uri <= LONGEST_KNOWN then
+            places:set(request_uri, place)
+        end
     end
     return place
 end

@@ -1,0 +1,69 @@
+"""A writer outside of the web, as commands are: each line asks for one write.
+
+`python -m tests.faults.cache.process` answers each line with one when the write's service has
+returned: empty, or with the error that it raised.
+"""
+
+import os
+import sys
+from collections.abc import Callable
+from uuid import UUID
+
+import django
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "atelier.settings")
+django.setup()
+
+from atelier.core.publishing import EPOCH, publish  # noqa: E402
+from products.models import Product  # noqa: E402
+from products.services import update_product  # noqa: E402
+from reviews.services import create_review, mark_helpful  # noqa: E402
+
+
+def vote(review: str, visitor: str) -> None:
+    mark_helpful(review_id=int(review), visitor=UUID(visitor))
+
+
+def review(product: str, rating: str) -> None:
+    create_review(
+        product_id=int(product),
+        rating=int(rating),
+        summary="",
+        body="Any.",
+        recommend=True,
+        reviewer_name="any",
+        reviewer_email="any@example.com",
+        characteristics={},
+    )
+
+
+def price(product: str, value: str) -> None:
+    update_product(product_id=int(product), changes={"default_price": value})
+
+
+def everything(product: str, value: str) -> None:
+    """As an import commits: with the one scope on which every answer depends."""
+    with publish(EPOCH):
+        Product.objects.filter(pk=product).update(default_price=value)
+
+
+WRITES: dict[str, Callable[..., None]] = {
+    write.__name__: write for write in (vote, review, price, everything)
+}
+
+
+def answer(text: str) -> None:
+    sys.stdout.write(text.replace("\n", " ") + "\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    answer("")
+    for line in sys.stdin:
+        name, *arguments = line.split()
+        try:
+            WRITES[name](*arguments)
+        except Exception as error:
+            answer(f"{type(error).__name__}: {error}")
+        else:
+            answer("")
