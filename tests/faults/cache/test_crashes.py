@@ -11,6 +11,8 @@ from tests.faults.cache.hot import HotSet, Read, price, stars, votes
 from tests.faults.cache.proxy import Proxy
 from tests.faults.cache.site import Process, Site, WriteFailed, wait_until
 
+pytestmark = pytest.mark.e2e
+
 VISITOR = "00000000-0000-0000-0000-00000000000a"
 TOMBSTONE_SECONDS = 30
 # How the commands are known among the bytes that a writer sends.

@@ -20,6 +20,8 @@ from tests.faults.cache.race import Race
 from tests.faults.cache.site import PATIENCE_SECONDS, Instance, Process, Site, wait_until
 from tests.threads import Aside
 
+pytestmark = pytest.mark.e2e
+
 logger = logging.getLogger(__name__)
 
 SECONDS = pytest.mark.parametrize("seconds", [8, pytest.param(120, marks=pytest.mark.long)])

@@ -14,6 +14,8 @@ import pytest
 from tests.faults.cache.clients import Answer, Client
 from tests.faults.cache.site import Site, wait_until
 
+pytestmark = pytest.mark.e2e
+
 CROWD = 200
 # A waiter looks every 2 ms whether the answer is there; nginx's own lock would look every 500 ms.
 LAG_SECONDS = 0.35

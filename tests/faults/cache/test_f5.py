@@ -14,6 +14,8 @@ from tests.faults.cache.load import Load, percentile
 from tests.faults.cache.race import Race
 from tests.faults.cache.site import Site
 
+pytestmark = pytest.mark.e2e
+
 logger = logging.getLogger(__name__)
 
 SECONDS = pytest.mark.parametrize("seconds", [5, pytest.param(40, marks=pytest.mark.long)])

@@ -10,6 +10,7 @@ from itertools import count
 from pathlib import Path
 
 import orjson
+import pytest
 
 from stack.supervisor import UnixConnection
 from tests.faults.cache.clients import Steady
@@ -17,6 +18,8 @@ from tests.faults.cache.hot import HotSet
 from tests.faults.cache.node import Node
 from tests.faults.cache.site import Instance, Site, wait_until
 from tests.faults.cache.staff import Staff
+
+pytestmark = pytest.mark.e2e
 
 _products = count(50_000, 10)
 

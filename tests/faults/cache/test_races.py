@@ -14,6 +14,8 @@ from tests.faults.cache.faults import Fault
 from tests.faults.cache.race import Race
 from tests.faults.cache.site import Site
 
+pytestmark = pytest.mark.e2e
+
 logger = logging.getLogger(__name__)
 
 SECONDS = pytest.mark.parametrize("seconds", [4, pytest.param(60, marks=pytest.mark.long)])
