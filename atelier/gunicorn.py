@@ -22,7 +22,7 @@ pidfile = os.environ.get("WEB_PIDFILE") or None
 # nginx has done so too (docs/adr/0007-workers.md). Each thread has a database connection.
 worker_class = "gthread"
 workers = int(os.environ.get("WEB_WORKERS", "1"))
-threads = int(os.environ.get("WEB_THREADS", "4"))
+threads = int(os.environ.get("WEB_THREADS", "2"))
 backlog = 512
 # Longer than nginx keeps an idle connection, so that no request meets a closed one.
 keepalive = 75

@@ -35,11 +35,11 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     "atelier.core.middleware.RequestIdMiddleware",
+    # Public routes end here: they need nothing of what follows.
+    "atelier.core.middleware.PublicRoutesMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django.middleware.common.CommonMiddleware",
-    # Public routes end here: they need nothing of what follows.
-    "atelier.core.middleware.PublicRoutesMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",

@@ -127,6 +127,7 @@ def clean(options: argparse.Namespace) -> int:
     if (config.state / ".lock").exists():
         _stack(config, install=False).down()
         shutil.rmtree(config.state)
+        shutil.rmtree(config.answers, ignore_errors=True)
     shutil.rmtree(config.checkout / ".venv", ignore_errors=True)
     say("removed; .env is kept")
     return 0

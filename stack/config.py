@@ -63,6 +63,15 @@ class Config:
         return self.state / "config"
 
     @property
+    def cache(self) -> Path:
+        """What nginx stores: answers, and bodies on their way."""
+        return Path(self.text("CACHE_DIR", str(self.state / "cache")))
+
+    @property
+    def answers(self) -> Path:
+        return self.cache / "answers"
+
+    @property
     def static(self) -> Path:
         return Path(self.text("STATIC_ROOT", str(self.state / "static")))
 
@@ -130,6 +139,8 @@ class Config:
         """``StackError`` for what would only fail later and less clearly."""
         if not self.state.is_absolute():
             raise StackError(f"ATELIER_STATE_DIR is {self.state}: set it to an absolute path.")
+        if not self.cache.is_absolute():
+            raise StackError(f"CACHE_DIR is {self.cache}: set it to an absolute path.")
         check_socket_path(self.postgres_sockets / f".s.PGSQL.{POSTGRES_PORT}.lock")
         check_socket_path(self.web_sockets / f"{self.instances[-1]}.sock")
         _ = self.http_port

@@ -152,7 +152,7 @@ class Stack:
             (config.run, 0o755),
             (config.logs, 0o750),
             (config.rendered, 0o755),
-            (config.state / "cache", 0o755),
+            (config.cache, 0o755),
             (config.static, 0o755),
             (config.web_sockets, 0o750),
             (config.nginx_sockets, 0o755),

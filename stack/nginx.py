@@ -21,7 +21,11 @@ CACHE_LOG = 'log_by_lua_block { require("cache").log() }'
 NO_CACHE = "# CACHE_SECONDS=0: nothing is cached."
 # Tags outlive the answers stored under them; a tag that nobody asks for any more frees its memory.
 TAG_LIFETIMES = 4
-PRIMARY = "max_fails=3 fail_timeout=3s"
+# As the settings SECURE_HSTS_* say for the staff's pages.
+TRANSPORT_SECURITY = "max-age=31536000; includeSubDomains; preload"
+PRIMARY = "max_fails=3 fail_timeout=3s max_conns=1 weight={weight}"
+# Of the instances that are idle the first is asked ten times as often as the next, and so on.
+FIRST_WEIGHT, WEIGHT_RATIO = 100, 10
 BACKUP = "backup max_fails=0"
 
 
@@ -94,6 +98,7 @@ def _values(config: Config, nginx: Nginx, folder: Path) -> dict[str, str]:
     host = f"[{config.http_host}]" if ":" in config.http_host else config.http_host
     cache_seconds = config.number("CACHE_SECONDS", 300)
     redis = _redis(config)
+    https = config.text("HTTPS", "false").lower() == "true"
     return {
         "cache_seconds": str(cache_seconds),
         "cache_inactive": str(max(cache_seconds, 1)),
@@ -108,7 +113,8 @@ def _values(config: Config, nginx: Nginx, folder: Path) -> dict[str, str]:
         "user_directive": f"user {user};" if user else "# One user: no `user` directive.",
         "run": str(config.run),
         "logs": str(config.logs),
-        "cache": str(config.state / "cache"),
+        "answers": str(config.answers),
+        "cache": str(config.cache),
         "static": str(config.static),
         "config": str(folder),
         "listen": f"{host}:{config.http_port}",
@@ -119,7 +125,8 @@ def _values(config: Config, nginx: Nginx, folder: Path) -> dict[str, str]:
         "server_names": _server_names(config),
         "trusted_networks": _trusted_networks(config),
         "real_ip": _real_ip(config),
-        "forwarded_proto": "https" if config.text("HTTPS", "false").lower() == "true" else "http",
+        "forwarded_proto": "https" if https else "http",
+        "transport_security": TRANSPORT_SECURITY if https else "",
         "rate_limit": str(config.number("RATE_LIMIT", 50, least=1)),
         "rate_burst": str(config.number("RATE_BURST", 100)),
         "connection_limit": str(config.number("CONNECTION_LIMIT", 50, least=1)),
@@ -128,7 +135,11 @@ def _values(config: Config, nginx: Nginx, folder: Path) -> dict[str, str]:
 
 def _servers(config: Config) -> str:
     sockets = [f"unix:{config.web_sockets / name}.sock" for name in config.instances]
-    lines = [f"server {socket} {PRIMARY};" for socket in sockets]
+    lines = []
+    weight = FIRST_WEIGHT
+    for socket in sockets:
+        lines.append(f"server {socket} {PRIMARY.format(weight=weight)};")
+        weight = max(1, weight // WEIGHT_RATIO)
     lines += [f"server {socket} {BACKUP};" for socket in sockets]
     return "\n".join(f"    {line}" for line in lines)
 

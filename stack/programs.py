@@ -55,6 +55,6 @@ def _instance(config: Config, name: str) -> Program:
             "WEB_BIND": f"unix:{config.web_sockets / name}.sock",
             "WEB_PIDFILE": str(config.run / f"{name}.pid"),
             "WEB_WORKERS": str(config.number("WEB_WORKERS", 1, least=1, most=64)),
-            "WEB_THREADS": str(config.number("WEB_THREADS", 4, least=1, most=64)),
+            "WEB_THREADS": str(config.number("WEB_THREADS", 2, least=1, most=64)),
         },
     )

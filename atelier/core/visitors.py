@@ -92,8 +92,11 @@ def _stated_id(request: HttpRequest) -> str | None:
 
 
 def _cookie_id(request: HttpRequest) -> uuid.UUID | None:
+    signed = request.COOKIES.get(COOKIE)
+    if not signed:
+        return None
     try:
-        return uuid.UUID(hex=signing.Signer(salt=_SALT).unsign(request.COOKIES.get(COOKIE, "")))
+        return uuid.UUID(hex=signing.Signer(salt=_SALT).unsign(signed))
     except (signing.BadSignature, ValueError):
         return None
 

@@ -94,7 +94,7 @@ class Front:
 
     def _make_folders(self) -> None:
         config = self.config
-        for path in (config.logs, config.run, config.nginx_sockets, config.state / "cache"):
+        for path in (config.logs, config.run, config.nginx_sockets, config.cache):
             path.mkdir(parents=True, exist_ok=True)
             path.chmod(0o755)
         for leftover in config.nginx_sockets.glob("*.sock"):
@@ -103,8 +103,8 @@ class Front:
 
 
 def kept_open(files: Files) -> Files:
-    """Keep connections to the upstream open, which servers gain by that can keep them."""
-    upstream = files["upstream.conf"]
+    """Share out evenly and keep connections open, as suits servers that answer many at once."""
+    upstream = re.sub(r" max_conns=\d+ weight=\d+", "", files["upstream.conf"])
     if not re.search(r"^\s*keepalive\s", upstream, re.MULTILINE):
         end = upstream.rindex("}")
         upstream = f"{upstream[:end]}    keepalive {UPSTREAM_KEPT};\n{upstream[end:]}"

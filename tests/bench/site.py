@@ -28,7 +28,10 @@ SEED = 1
 REVIEWS_PER_PRODUCT = 5.8
 IMPORTED, DONE_WITH_REJECTS = 0, 3
 # What `make bench` may be told of the site itself; all else is as shipped.
-PASSED_ON = ("WEB_INSTANCES", "WEB_WORKERS", "WEB_THREADS", "POSTGRES_BINDIR", "REDIS_BIN")
+PASSED_ON = (
+    *("WEB_INSTANCES", "WEB_WORKERS", "WEB_THREADS", "CACHE_DIR"),
+    *("POSTGRES_BINDIR", "REDIS_BIN"),
+)
 
 Say = Callable[[str], None]
 

@@ -99,6 +99,26 @@ class Load:
             self.slowest = max(self.slowest, time.monotonic() - began)
 
 
+@pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [
+        ("GET", "/products/1/styles", 200),
+        ("GET", "/products/abc", 404),
+        ("GET", "/products?min_price=x", 400),
+        ("PUT", "/reviews/999999999/helpful", 204),
+        ("OPTIONS", "/products", 204),
+        ("GET", "/admin/login/", 200),
+    ],
+)
+def test_every_answer_tells_browsers_once_not_to_guess_and_not_to_frame(ask, method, path, status):
+    for _ in range(2):  # the second from the cache, where there is one
+        answer = ask(method, path)
+        assert answer.status == status
+        assert answer.headers.get_all("X-Content-Type-Options") == ["nosniff"]
+        assert answer.headers.get_all("X-Frame-Options") == ["DENY"]
+        assert "Strict-Transport-Security" not in answer.headers
+
+
 def test_sample_data_is_served(ask):
     answer = ask("GET", "/products?count=3")
 

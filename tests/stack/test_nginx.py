@@ -1,6 +1,9 @@
 from pathlib import Path
 
 import pytest
+from django.http import HttpResponse
+from django.middleware.security import SecurityMiddleware
+from django.test import RequestFactory
 
 from stack import nginx
 from stack.accounts import service_account
@@ -22,7 +25,10 @@ def test_each_instance_stands_once_as_server_and_once_as_backup():
 
     sockets = [f"unix:/tmp/a/run/web/web-{number}.sock" for number in (1, 2, 3)]
     block = [
-        *(f"server {socket} max_fails=3 fail_timeout=3s;" for socket in sockets),
+        *(
+            f"server {socket} max_fails=3 fail_timeout=3s max_conns=1 weight={weight};"
+            for socket, weight in zip(sockets, (100, 10, 1), strict=True)
+        ),
         *(f"server {socket} backup max_fails=0;" for socket in sockets),
     ]
     # One upstream keeps connections open, the other makes them anew.
@@ -75,6 +81,19 @@ def test_clients_cannot_say_where_they_come_from():
 def test_https_is_what_the_setting_says_not_what_a_client_sends():
     assert "X-Forwarded-Proto http;" in rendered()["proxy.conf"]
     assert "X-Forwarded-Proto https;" in rendered(HTTPS="true")["proxy.conf"]
+
+
+def test_public_answers_ask_for_https_where_the_site_has_it(settings):
+    line = f'"*" "{nginx.TRANSPORT_SECURITY}";'
+    assert line in rendered(HTTPS="true")["maps.conf"]
+    assert nginx.TRANSPORT_SECURITY not in rendered()["maps.conf"]
+
+    # In the words of Django, which answers the staff's pages.
+    settings.SECURE_HSTS_SECONDS = 31_536_000
+    settings.SECURE_HSTS_INCLUDE_SUBDOMAINS = settings.SECURE_HSTS_PRELOAD = True
+    middleware = SecurityMiddleware(lambda request: HttpResponse())
+    answer = middleware(RequestFactory().get("/", secure=True))
+    assert answer["Strict-Transport-Security"] == nginx.TRANSPORT_SECURITY
 
 
 def test_deadlines_nest():
