@@ -20,7 +20,7 @@ FOLDER = Path(__file__).parent
 WRK_THREADS = 2
 # Requests that k6 may have on their way at once: a tenth of a second's, which a pause needs; each
 # user costs k6 time.
-K6_USERS_PER_RATE, MOST_K6_USERS = 0.1, 300
+K6_USERS_PER_RATE, MOST_K6_USERS = 0.1, 600
 # k6 shares the cores with what it measures: it shall not collect its garbage all the time.
 K6_MEMORY = {"GOGC": "off", "GOMEMLIMIT": "2GiB"}
 

@@ -19,9 +19,10 @@ def test_too_long_a_socket_path_names_the_setting():
         config.check()
 
 
-def test_relative_state_folder_is_refused():
-    with pytest.raises(StackError, match="absolute path"):
-        configured(ATELIER_STATE_DIR="var").check()
+@pytest.mark.parametrize("folder", [{"ATELIER_STATE_DIR": "var"}, {"CACHE_DIR": "var"}])
+def test_a_relative_folder_is_refused(folder):
+    with pytest.raises(StackError, match=f"{next(iter(folder))} is var: .* absolute path"):
+        configured(**{"ATELIER_STATE_DIR": "/tmp/a", **folder}).check()
 
 
 @pytest.mark.parametrize("port", ["0", "65536", "http", "-1", "８０００"])

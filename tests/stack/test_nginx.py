@@ -1,3 +1,4 @@
+import re
 from pathlib import Path
 
 import pytest
@@ -94,6 +95,22 @@ def test_public_answers_ask_for_https_where_the_site_has_it(settings):
     middleware = SecurityMiddleware(lambda request: HttpResponse())
     answer = middleware(RequestFactory().get("/", secure=True))
     assert answer["Strict-Transport-Security"] == nginx.TRANSPORT_SECURITY
+
+
+def test_what_is_stored_lies_where_the_setting_says():
+    assert "proxy_cache_path /tmp/a/cache/answers " in rendered()["nginx.conf"]
+    main = rendered(CACHE_DIR="/dev/shm/b")["nginx.conf"]
+    assert "proxy_cache_path /dev/shm/b/answers " in main
+    assert "proxy_temp_path /dev/shm/b/proxy;" in main
+
+
+def test_a_worker_cannot_run_out_of_files():
+    """Open answers count as files too, and a client's connection has one to an instance."""
+    main = rendered()["nginx.conf"]
+    [limit] = re.findall(r"worker_rlimit_nofile (\d+);", main)
+    [connections] = re.findall(r"worker_connections (\d+);", main)
+    [answers] = re.findall(r"open_file_cache max=(\d+) ", main)
+    assert int(answers) + 2 * int(connections) < int(limit)
 
 
 def test_deadlines_nest():
