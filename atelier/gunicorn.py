@@ -37,10 +37,6 @@ graceful_timeout = 10
 max_requests = 200_000
 max_requests_jitter = 40_000
 
-# nginx, Redis and the keeper take microseconds: on a busy machine they come first. Where they had
-# to wait for a core, the cache would be given up just when it is needed most.
-NICENESS = 5
-
 # The heartbeat file must not wait for a disk.
 worker_tmp_dir = "/dev/shm" if Path("/dev/shm").is_dir() else None  # noqa: S108
 
@@ -80,7 +76,6 @@ logconfig_dict = {
 
 
 def post_fork(server: Any, worker: Any) -> None:
-    os.nice(NICENESS)
     responder.install()
 
 

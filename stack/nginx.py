@@ -23,9 +23,7 @@ NO_CACHE = "# CACHE_SECONDS=0: nothing is cached."
 TAG_LIFETIMES = 4
 # As the settings SECURE_HSTS_* say for the staff's pages.
 TRANSPORT_SECURITY = "max-age=31536000; includeSubDomains; preload"
-PRIMARY = "max_fails=3 fail_timeout=3s max_conns=1 weight={weight}"
-# Of the instances that are idle the first is asked ten times as often as the next, and so on.
-FIRST_WEIGHT, WEIGHT_RATIO = 100, 10
+PRIMARY = "max_fails=3 fail_timeout=3s"
 BACKUP = "backup max_fails=0"
 
 
@@ -135,11 +133,7 @@ def _values(config: Config, nginx: Nginx, folder: Path) -> dict[str, str]:
 
 def _servers(config: Config) -> str:
     sockets = [f"unix:{config.web_sockets / name}.sock" for name in config.instances]
-    lines = []
-    weight = FIRST_WEIGHT
-    for socket in sockets:
-        lines.append(f"server {socket} {PRIMARY.format(weight=weight)};")
-        weight = max(1, weight // WEIGHT_RATIO)
+    lines = [f"server {socket} {PRIMARY};" for socket in sockets]
     lines += [f"server {socket} {BACKUP};" for socket in sockets]
     return "\n".join(f"    {line}" for line in lines)
 

@@ -103,8 +103,8 @@ class Front:
 
 
 def kept_open(files: Files) -> Files:
-    """Share out evenly and keep connections open, as suits servers that answer many at once."""
-    upstream = re.sub(r" max_conns=\d+ weight=\d+", "", files["upstream.conf"])
+    """Keep connections to the upstream open, which servers gain by that can keep them."""
+    upstream = files["upstream.conf"]
     if not re.search(r"^\s*keepalive\s", upstream, re.MULTILINE):
         end = upstream.rindex("}")
         upstream = f"{upstream[:end]}    keepalive {UPSTREAM_KEPT};\n{upstream[end:]}"

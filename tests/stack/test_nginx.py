@@ -26,10 +26,7 @@ def test_each_instance_stands_once_as_server_and_once_as_backup():
 
     sockets = [f"unix:/tmp/a/run/web/web-{number}.sock" for number in (1, 2, 3)]
     block = [
-        *(
-            f"server {socket} max_fails=3 fail_timeout=3s max_conns=1 weight={weight};"
-            for socket, weight in zip(sockets, (100, 10, 1), strict=True)
-        ),
+        *(f"server {socket} max_fails=3 fail_timeout=3s;" for socket in sockets),
         *(f"server {socket} backup max_fails=0;" for socket in sockets),
     ]
     # One upstream keeps connections open, the other makes them anew.
