@@ -43,9 +43,6 @@ for position, key in ipairs(KEYS) do
     end
 end
 """
-_HIDE = """
-for _, key in ipairs(KEYS) do redis.call('SET', key, ARGV[1], 'PX', ARGV[2]) end
-"""
 _WITHDRAW = """
 for _, key in ipairs(KEYS) do
     if redis.call('GET', key) == ARGV[1] then redis.call('DEL', key) end
@@ -89,9 +86,10 @@ def hide(scopes: Collection[str], tombstone: str) -> bool:
     """A tombstone on each scope: nginx stores nothing. False where Redis does not confirm."""
 
     def send(client: Redis) -> None:
-        client.register_script(_HIDE)(
-            keys=[key_of(scope) for scope in scopes], args=[tombstone, TOMBSTONE_MS]
-        )
+        with client.pipeline(transaction=False) as pipeline:
+            for scope in scopes:
+                pipeline.set(key_of(scope), tombstone, px=TOMBSTONE_MS)
+            pipeline.execute()
 
     return _confirmed(send)
 
