@@ -1,5 +1,4 @@
 import signal
-import threading
 from argparse import ArgumentParser
 from typing import Any
 
@@ -8,6 +7,7 @@ from django.core.management.base import BaseCommand
 from atelier.core.keeper import Keeper
 
 PERIOD_SECONDS = 0.2
+STOP = (signal.SIGTERM, signal.SIGINT)
 
 
 class Command(BaseCommand):
@@ -26,9 +26,8 @@ class Command(BaseCommand):
             if not keeper.tend():
                 raise SystemExit(1)
             return
-        stopped = threading.Event()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, lambda *ignored: stopped.set())
-        while not stopped.is_set():
+        # Taken between rounds: a handler could interrupt whoever holds the lock that it needs.
+        signal.pthread_sigmask(signal.SIG_BLOCK, STOP)
+        keeper.tend()
+        while signal.sigtimedwait(STOP, PERIOD_SECONDS) is None:
             keeper.tend()
-            stopped.wait(PERIOD_SECONDS)
