@@ -15,8 +15,16 @@ from products.models import Product
 
 
 def reviews_scope(product_id: int) -> str:
-    """The cache scope of a product's review list and meta."""
+    """The cache scope of a product's review list."""
     return f"reviews:{product_id}"
+
+
+def meta_scope(product_id: int) -> str:
+    """The cache scope of a product's review meta, which votes and reports leave as it is.
+
+    It sorts after the list's, so that a door that holds the list can include it.
+    """
+    return f"reviews_meta:{product_id}"
 
 
 class Moderation(models.TextChoices):

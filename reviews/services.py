@@ -1,4 +1,4 @@
-"""Every write on reviews. Each commits through the write door with the product's scope."""
+"""Every write on reviews. Each commits through the write door with the product's scopes."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
@@ -18,6 +18,7 @@ from reviews.models import (
     Review,
     ReviewMeta,
     ReviewPhoto,
+    meta_scope,
     reviews_scope,
 )
 
@@ -54,7 +55,7 @@ def create_review(
     Raises InvalidReview for an unknown product, and for a characteristic of another product.
     """
     try:
-        with publish(reviews_scope(product_id)):
+        with publish(reviews_scope(product_id), meta_scope(product_id)):
             review = Review.objects.create(
                 product_id=product_id,
                 rating=rating,
@@ -98,11 +99,12 @@ def moderate_review(*, review_id: int, moderation: Moderation) -> None:
     Raises Review.DoesNotExist.
     """
     product_id = Review.objects.values_list("product_id", flat=True).get(pk=review_id)
-    with publish(reviews_scope(product_id)):
+    with publish(reviews_scope(product_id)) as publication:
         review = Review.objects.select_for_update().get(pk=review_id)
         counted, counts = review.moderation != Moderation.REJECTED, moderation != "rejected"
         Review.objects.filter(pk=review_id).update(moderation=moderation)
         if counted != counts:
+            publication.include(meta_scope(product_id))
             _count(review, sign=1 if counts else -1)
 
 

@@ -9,7 +9,7 @@ from atelier.core.responses import json_answer, no_content
 from atelier.core.viewsets import PublicViewSet, json_body
 from atelier.core.visitors import remember, visitor_of
 from reviews import serializers, services, sql
-from reviews.models import reviews_scope
+from reviews.models import meta_scope, reviews_scope
 
 
 class ReviewViewSet(PublicViewSet):
@@ -30,7 +30,7 @@ class ReviewViewSet(PublicViewSet):
     @extend_schema(**serializers.META_SCHEMA)
     def meta(self, request: HttpRequest) -> HttpResponseBase:
         product_id = serializers.product_id_of(request.GET)
-        return json_answer(request, sql.review_meta(product_id), scope=reviews_scope(product_id))
+        return json_answer(request, sql.review_meta(product_id), scope=meta_scope(product_id))
 
     @extend_schema(**serializers.CREATE_SCHEMA)
     def create(self, request: HttpRequest) -> HttpResponse:

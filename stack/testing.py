@@ -157,9 +157,22 @@ class TestStack:
         self.stack.down()
         shutil.rmtree(self._folder, ignore_errors=True)
 
+    def pid(self, program: str) -> int:
+        """The process of a program; one that has just ended is started again first.
+
+        The supervisor says 0 in between, and a signal to 0 would reach the caller's own group.
+        """
+        seen = [0]
+        probes.wait_until(
+            lambda: seen.append(self.stack.client.pid(program)) or seen[-1] != 0,
+            seconds=30,
+            otherwise=lambda: f"{program} does not come back",
+        )
+        return seen[-1]
+
     def pids(self, program: str) -> list[int]:
         """The process of a program and its children."""
-        main = self.stack.client.pid(program)
+        main = self.pid(program)
         return [main, *sorted(probes.children(main))]
 
     def _settings(self) -> dict[str, str]:

@@ -59,6 +59,16 @@ def pytest_unconfigure() -> None:
     _files.cleanup()
 
 
+@pytest.fixture(scope="session")
+def site() -> Any:
+    """The whole site behind two nginx nodes, for tests that leave it as they found it."""
+    from tests.faults.cache.site import SHARED, Site
+
+    started = Site(SHARED).start()
+    yield started
+    started.stop()
+
+
 @pytest.fixture
 def client() -> Any:
     """Django's test client, under a name that the site answers to."""

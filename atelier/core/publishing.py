@@ -1,10 +1,10 @@
 """The write door: the only way to commit a change of public data.
 
 A public answer depends on scopes: `catalogue` (lists of products), `product:{id}` (detail,
-styles, related), `reviews:{id}` (list and meta of a product) and `epoch` (everything; imports).
-Whoever writes names them, and `publish` locks their rows, gives each a new random tag and commits
-the tags with the data. PostgreSQL itself refuses a write to a public table outside the door:
-each has the trigger `require_publication`.
+styles, related), `reviews:{id}` and `reviews_meta:{id}` (a product's list and its meta), and
+`epoch` (everything; imports). Whoever writes names them, and `publish` locks their rows, gives each
+a new random tag and commits the tags with the data. PostgreSQL itself refuses a write to a public
+table outside the door: each has the trigger `require_publication`.
 
 Around the commit the door keeps nginx from serving older answers: the scopes' tags in Redis are
 hidden before it and new ones released after it, and only then does `publish` return. Where Redis

@@ -16,6 +16,8 @@ local PARAMETERS = {
     reviews = { "count", "page", "product_id", "sort" },
     meta = { "product_id" },
 }
+-- Votes change the list only.
+local SCOPES = { reviews = "reviews:", meta = "reviews_meta:" }
 
 --- The parameters in their fixed order, and their values by name; nil for what is not plain.
 local function spelled(list, query)
@@ -66,7 +68,7 @@ function M.read(request_uri)
     if not text or not find(given.product_id or "", ID) then
         return nil
     end
-    return "reviews:" .. given.product_id, "/" .. list .. text
+    return SCOPES[list] .. given.product_id, "/" .. list .. text
 end
 
 return M

@@ -3,7 +3,7 @@
 import contextlib
 import http.client
 from collections.abc import Iterator
-from itertools import count
+from itertools import count, cycle
 
 import orjson
 import pytest
@@ -11,25 +11,17 @@ import pytest
 from tests.faults.cache.addresses import PREFIX, addresses
 from tests.faults.cache.clients import Answer, Client, Lost, Steady, header
 from tests.faults.cache.hot import HotSet
-from tests.faults.cache.site import Process, Site, wait_until
+from tests.faults.cache.site import OTHER_HOST, Process, Site, wait_until
 
 pytestmark = pytest.mark.e2e
 
 # Some errors name the request.
 SAME_ID = "X-Request-ID: same\r\n"
-OTHER_HOST = "shop.example"
 _products = count(40_000, 10)
 # Each is a cold address with an answer of its own.
 _cold = (
     f"/reviews?product_id={product}&count={number}" for number in count(20) for product in (1, 2)
 )
-
-
-@pytest.fixture(scope="module")
-def site() -> Iterator[Site]:
-    site = Site({"ALLOWED_HOSTS": f"localhost,127.0.0.1,{OTHER_HOST}"}).start()
-    yield site
-    site.stop()
 
 
 @pytest.fixture(scope="module")
@@ -247,6 +239,15 @@ def test_f18_cookies_are_neither_stored_nor_passed_on(client: Client, hot: HotSe
             assert header(answer, "Vary") in {"", "Accept-Encoding"}
 
 
+def test_a_vote_leaves_the_stored_meta(site: Site, hot: HotSet, client: Client):
+    listed, meta = (f"/reviews{kind}?product_id={hot.voted}" for kind in ("", "/meta"))
+    for address in (listed, meta):
+        site.wait_for_hits(address)
+    vote = client.ask("PUT", f"/reviews/{hot.reviews[0]}/helpful", "User-Agent: meta\r\n")
+    assert vote.status == 204
+    assert [client.get(address).cache for address in (listed, meta)] == ["MISS", "HIT"]
+
+
 def test_f18_after_any_write_the_stored_answers_are_the_instances(
     site: Site, hot: HotSet, writer: Process, client: Client, instance: Client
 ):
@@ -257,6 +258,7 @@ def test_f18_after_any_write_the_stored_answers_are_the_instances(
         f"/reviews?count=9&product_id={hot.voted}",
         f"/reviews/?product_id={hot.voted}&sort=newest",
         f"/reviews/meta/?product_id={hot.reviewed}",
+        f"/reviews/meta?product_id={hot.voted}",
         f"{PREFIX}/products/{hot.imported}",
         "/products",
     ]
@@ -271,12 +273,14 @@ def test_f18_after_any_write_the_stored_answers_are_the_instances(
         }
     )
     vote = ("PUT", f"/reviews/{hot.reviews[2]}/helpful", "User-Agent: {}\r\n", b"")
+    decisions = cycle(("rejected", "approved"))
     writes = [
         lambda turn: client.ask(vote[0], vote[1], vote[2].format(turn)).status == 204,
         lambda turn: client.ask("POST", "/reviews", "", body).status == 201,
         lambda turn: writer.write("price", hot.priced, 100 + turn),
         lambda turn: writer.write("everything", hot.imported, 100 + turn),
         lambda turn: client.ask("PUT", f"/reviews/{hot.reviews[2]}/report").status == 204,
+        lambda _: writer.write("moderate", hot.reviews[1], next(decisions)),
     ]
     with contextlib.closing(Steady(site.node.port)) as other:
         for turn, write in enumerate(writes * 3):

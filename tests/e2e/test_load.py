@@ -18,6 +18,7 @@ import pytest
 
 from stack.postgres import DATABASE, ROLE
 from stack.testing import TestStack
+from tests.faults.cache.site import SHARED, Site
 from tests.repository.checkout import ROOT
 
 pytestmark = pytest.mark.e2e
@@ -28,8 +29,6 @@ READS = {
     *("review_list", "review_meta"),
 }
 WRITES = {"review_helpful", "review_create"}
-VISITOR_ID_KEY = "visitors-of-the-load-test"
-TOKEN_KEY = "tokens-of-the-load-test-" + "0123456789" * 3
 
 
 @dataclass
@@ -52,11 +51,9 @@ class Finished:
         return {row["metric"].partition("{")[0] for row in rows if not row["ok"]}
 
 
-@pytest.fixture(scope="module")
-def stack() -> Iterator[TestStack]:
-    started = TestStack({"VISITOR_ID_KEY": VISITOR_ID_KEY, "TOKEN_KEY": TOKEN_KEY}).start()
-    yield started
-    started.stop()
+@pytest.fixture
+def stack(site: Site) -> TestStack:
+    return site.stack
 
 
 @pytest.fixture
@@ -144,7 +141,7 @@ def test_answers_are_counted_by_cache_status_without_the_warm_up(stack, load):
 
 @pytest.mark.parametrize(
     "keys",
-    [{}, {"VISITOR_ID_KEY": VISITOR_ID_KEY}, {"TOKEN_KEY": TOKEN_KEY}],
+    [{}, *({name: SHARED[name]} for name in ("VISITOR_ID_KEY", "TOKEN_KEY"))],
     ids=["user agent", "signed id", "token"],
 )
 def test_every_vote_comes_from_a_new_visitor(stack, load, keys):

@@ -176,7 +176,7 @@ def test_rejection_leaves_list_and_meta(admin_client, get_json, review):
     with retagged() as scopes:
         page = run(admin_client, "reject", [12, 14])
     assert messages_of(page) == ["2 reviews are now: rejected."]
-    assert scopes == {"reviews:1", "reviews:2"}
+    assert scopes == {"reviews:1", "reviews:2", "reviews_meta:1", "reviews_meta:2"}
     listed = get_json("/reviews", {"product_id": 1})["results"]
     assert [entry["review_id"] for entry in listed] == [other.pk]
     meta = get_json("/reviews/meta", {"product_id": 1})

@@ -8,7 +8,7 @@ from django.db.models import ProtectedError
 
 from atelier.core.database import violated_constraint
 from atelier.core.publishing import EPOCH, publish
-from reviews.models import Moderation, Review, reviews_scope
+from reviews.models import Moderation, Review, meta_scope, reviews_scope
 from tests.factories.products import ProductFactory
 from tests.factories.reviews import (
     CharacteristicMetaFactory,
@@ -95,6 +95,7 @@ def test_deleting_a_review_takes_what_belongs_to_it():
 
 def test_a_scope_names_its_product():
     assert reviews_scope(71719) == "reviews:71719"
+    assert meta_scope(71719) == "reviews_meta:71719"
 
 
 def test_rows_name_themselves():

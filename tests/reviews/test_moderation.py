@@ -1,6 +1,7 @@
 """What moderators decide and answer."""
 
 import uuid
+from functools import partial
 
 import pytest
 
@@ -132,14 +133,22 @@ def test_an_answer_of_the_staff_is_shown_instead_of_the_imported_one(get_json):
     assert Review.objects.get(pk=12).response == "Imported."
 
 
-def test_decisions_and_answers_tag_their_product_only(review):
+def test_decisions_and_answers_tag_what_shows_them(review):
     CacheScope.objects.all().delete()
-    moderate(Moderation.APPROVED)
-    (first,) = CacheScope.objects.all()
-    services.respond_to_review(review_id=12, response="We thank you.")
-    (second,) = CacheScope.objects.all()
-    assert first.key == second.key == "reviews:1"
-    assert first.tag != second.tag
+
+    def tagged(write):
+        before = dict(CacheScope.objects.values_list("key", "tag"))
+        write()
+        after = dict(CacheScope.objects.values_list("key", "tag"))
+        return {key for key, tag in after.items() if tag != before.get(key)}
+
+    both = {"reviews:1", "reviews_meta:1"}
+    assert tagged(lambda: moderate(Moderation.APPROVED)) == {"reviews:1"}
+    assert tagged(lambda: moderate(Moderation.REJECTED)) == both
+    assert tagged(lambda: moderate(Moderation.REJECTED)) == {"reviews:1"}
+    assert tagged(lambda: moderate(Moderation.PENDING)) == both
+    answer = partial(services.respond_to_review, review_id=12, response="We thank you.")
+    assert tagged(answer) == {"reviews:1"}
 
 
 def test_an_unknown_review_is_an_error_and_tags_nothing():

@@ -289,7 +289,7 @@ def test_an_approved_review_is_immune_to_reports(client, get_json, review):
 
 
 @pytest.mark.parametrize("verb", ["helpful", "report"])
-def test_a_first_vote_tags_only_its_products_reviews(review, verb):
+def test_a_first_vote_tags_only_its_products_list(review, verb):
     ReviewFactory(product=ProductFactory(id=2))
     CacheScope.objects.all().delete()
     stranger().put(f"/reviews/12/{verb}")

@@ -7,13 +7,6 @@ from tests.faults.cache.site import Site
 
 
 @pytest.fixture(scope="package")
-def site() -> Iterator[Site]:
-    started = Site().start()
-    yield started
-    started.stop()
-
-
-@pytest.fixture(scope="package")
 def race(site: Site) -> Iterator[Race]:
     race = Race(site, 10_000)
     yield race

@@ -17,7 +17,8 @@ django.setup()
 from atelier.core.publishing import EPOCH, publish  # noqa: E402
 from products.models import Product  # noqa: E402
 from products.services import update_product  # noqa: E402
-from reviews.services import create_review, mark_helpful  # noqa: E402
+from reviews.models import Moderation  # noqa: E402
+from reviews.services import create_review, mark_helpful, moderate_review  # noqa: E402
 
 
 def vote(review: str, visitor: str) -> None:
@@ -37,6 +38,10 @@ def review(product: str, rating: str) -> None:
     )
 
 
+def moderate(review: str, moderation: str) -> None:
+    moderate_review(review_id=int(review), moderation=Moderation(moderation))
+
+
 def price(product: str, value: str) -> None:
     update_product(product_id=int(product), changes={"default_price": value})
 
@@ -48,7 +53,7 @@ def everything(product: str, value: str) -> None:
 
 
 WRITES: dict[str, Callable[..., None]] = {
-    write.__name__: write for write in (vote, review, price, everything)
+    write.__name__: write for write in (vote, review, moderate, price, everything)
 }
 
 

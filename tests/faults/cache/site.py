@@ -21,6 +21,13 @@ from tests.faults.cache.node import Node
 from tests.faults.cache.proxy import Proxy
 
 PATIENCE_SECONDS = 60
+OTHER_HOST = "shop.example"
+# What the tests that share one site want of it.
+SHARED = {
+    "ALLOWED_HOSTS": f"localhost,127.0.0.1,{OTHER_HOST}",
+    "VISITOR_ID_KEY": "visitors-of-the-load-test",
+    "TOKEN_KEY": "tokens-of-the-load-test-" + "0123456789" * 3,
+}
 
 
 class WriteFailed(Exception):
@@ -128,7 +135,7 @@ class Site:
         return Path(urlsplit(self.stack.config.redis_url).path)
 
     def pid(self, program: str) -> int:
-        return self.stack.stack.client.pid(program)
+        return self.stack.pid(program)
 
     def pids(self, program: str) -> list[int]:
         return self.stack.pids(program)

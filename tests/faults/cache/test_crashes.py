@@ -52,7 +52,7 @@ WRITES: dict[str, Callable[[HotSet], Write]] = {
     "review": lambda hot: (
         ["review", hot.reviewed, 4],
         stars(hot.reviewed, 4),
-        f"reviews:{hot.reviewed}",
+        f"reviews_meta:{hot.reviewed}",
     ),
     "price": lambda hot: (["price", hot.priced, 1], price(hot.priced), f"product:{hot.priced}"),
     "everything": lambda hot: (["everything", hot.imported, 1], price(hot.imported), "epoch"),
