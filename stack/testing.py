@@ -148,6 +148,8 @@ class TestStack:
         self._folder.chmod(0o755)
         try:
             self.stack.up()
+            if self.config.has_own_postgres:
+                self._spare_the_disk()
         except BaseException:
             self.stop()
             raise
@@ -174,6 +176,13 @@ class TestStack:
         """The process of a program and its children."""
         main = self.pid(program)
         return [main, *sorted(probes.children(main))]
+
+    def _spare_the_disk(self) -> None:
+        """A disk that stands still for a second would be an outage, and only processes die here."""
+        settings = self.config.state / "postgres" / "local.conf"
+        settings.write_text("fsync = off\n")
+        settings.chmod(0o644)
+        self.stack.client.signal("postgres", "HUP")
 
     def _settings(self) -> dict[str, str]:
         run = self._folder / "run"
