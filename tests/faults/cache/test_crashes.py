@@ -70,30 +70,37 @@ def shown(site: Site, read: Read, name: str) -> set[tuple[int, str]]:
     return {(read.find(answer.body)[name], answer.cache) for answer in answers}
 
 
-def die_at(proxy: Proxy, writer: Process, command: bytes, *, sent: bool) -> None:
-    """Kill the writer when it sends this, which reaches Redis all the same or never."""
+@pytest.fixture
+def killed(
+    site: Site, hot: HotSet, proxy: Proxy, writer: Process
+) -> Callable[..., tuple[str, str]]:
+    """Store the answers that a write changes, and kill its writer when it sends this command, which
+    reaches Redis all the same or never. The number that it makes 1, and the scope that it hides."""
 
-    def watch(chunk: bytes) -> None:
-        if command in chunk:
-            writer.kill()
-            if not sent:
-                raise ConnectionAbortedError
+    def kill(kind: str, command: bytes, *, sent: bool) -> tuple[str, str]:
+        def watch(chunk: bytes) -> None:
+            if command in chunk:
+                writer.kill()
+                if not sent:
+                    raise ConnectionAbortedError
 
-    proxy.watch = watch
+        words, name, scope = WRITES[kind](hot)
+        for read in reads_of(hot, name):
+            site.wait_for_hits(read.path)
+        proxy.watch = watch
+        with pytest.raises(WriteFailed, match="gone"):
+            writer.write(*words)
+        return name, scope
+
+    return kill
 
 
 @EACH_WRITE
 @pytest.mark.parametrize("sent", [True, False], ids=["release sent", "release not sent"])
 def test_a_writer_killed_after_its_commit_is_shown_at_once_and_the_cache_comes_back(
-    site: Site, hot: HotSet, proxy: Proxy, writer: Process, kind: str, sent: bool
+    site: Site, hot: HotSet, killed: Callable[..., tuple[str, str]], kind: str, sent: bool
 ):
-    words, name, scope = WRITES[kind](hot)
-    for read in reads_of(hot, name):
-        site.wait_for_hits(read.path)
-    die_at(proxy, writer, RELEASE, sent=sent)
-    with pytest.raises(WriteFailed, match="gone"):
-        writer.write(*words)
-
+    name, scope = killed(kind, RELEASE, sent=sent)
     for read in reads_of(hot, name):
         statuses = {"MISS", "HIT"} if sent else {"BYPASS"}
         for value, status in shown(site, read, name) | shown(site, read, name):
@@ -108,15 +115,9 @@ def test_a_writer_killed_after_its_commit_is_shown_at_once_and_the_cache_comes_b
 
 @EACH_WRITE
 def test_a_writer_killed_before_its_commit_changes_nothing(
-    site: Site, hot: HotSet, proxy: Proxy, writer: Process, kind: str
+    site: Site, hot: HotSet, killed: Callable[..., tuple[str, str]], kind: str
 ):
-    words, name, scope = WRITES[kind](hot)
-    for read in reads_of(hot, name):
-        site.wait_for_hits(read.path)
-    die_at(proxy, writer, TOMBSTONE, sent=True)
-    with pytest.raises(WriteFailed, match="gone"):
-        writer.write(*words)
-
+    name, scope = killed(kind, TOMBSTONE, sent=True)
     wait_until(lambda: tag_of(site, scope).startswith("T:"), "its tombstone")
     for read in reads_of(hot, name):
         assert shown(site, read, name) == {(0, "BYPASS")}
@@ -127,13 +128,11 @@ def test_a_writer_killed_before_its_commit_changes_nothing(
 
 
 @pytest.mark.long
-def test_a_tombstone_ends_by_itself(site: Site, hot: HotSet, proxy: Proxy, writer: Process):
-    words, name, _ = WRITES["vote"](hot)
+def test_a_tombstone_ends_by_itself(
+    site: Site, hot: HotSet, killed: Callable[..., tuple[str, str]]
+):
+    name, _ = killed("vote", RELEASE, sent=False)
     [read] = reads_of(hot, name)
-    die_at(proxy, writer, RELEASE, sent=False)
-    with pytest.raises(WriteFailed, match="gone"):
-        writer.write(*words)
-
     site.wait_for_hits(read.path, seconds=TOMBSTONE_SECONDS + 1)
     assert shown(site, read, name) == {(1, "HIT")}
 

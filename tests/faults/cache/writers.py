@@ -1,6 +1,7 @@
 """Writers of a race. Each knows exactly how far its own number has grown."""
 
 import itertools
+from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 from uuid import uuid4
 
@@ -53,17 +54,31 @@ class Voter:
             reader.close()
 
     def _sent(self, visitor: str) -> bool:
-        client = Client(next(self._ports))
-        try:
-            status = client.ask("PUT", f"/reviews/{self._review}/helpful", visitor).status
-        except Lost:
-            self._race.count_error("PUT lost")
-            return False
-        finally:
-            client.close()
-        if status != 204:
-            self._race.count_error(f"PUT {status}")
-        return status == 204
+        path = f"/reviews/{self._review}/helpful"
+        return _is_answered(self._race, next(self._ports), "PUT", path, 204, visitor)
+
+
+def _is_answered(
+    race: "Race",
+    address: int | Path,
+    method: str,
+    path: str,
+    status: int,
+    headers: str = "",
+    body: bytes = b"",
+) -> bool:
+    """Whether a write on a connection of its own has this status; counted as an error where not."""
+    client = Client(address)
+    try:
+        found = client.ask(method, path, headers, body).status
+    except Lost:
+        race.count_error(f"{method} lost")
+        return False
+    finally:
+        client.close()
+    if found != status:
+        race.count_error(f"{method} {found}")
+    return found == status
 
 
 def _somebody() -> str:
@@ -109,17 +124,8 @@ class Poster:
             reader.close()
 
     def _sent(self) -> bool:
-        client = Client(next(self._ports))
-        try:
-            status = client.ask("POST", "/reviews", "", self._body).status
-        except Lost:
-            self._race.count_error("POST lost")
-            return False
-        finally:
-            client.close()
-        if status != 201:
-            self._race.count_error(f"POST {status}")
-        return status == 201
+        address = next(self._ports)
+        return _is_answered(self._race, address, "POST", "/reviews", 201, body=self._body)
 
     def _stored(self) -> int:
         """The scope's lock waits for a commit that goes on without its writer."""
