@@ -164,13 +164,15 @@ class TestStack:
 
         The supervisor says 0 in between, and a signal to 0 would reach the caller's own group.
         """
-        seen = [0]
-        probes.wait_until(
-            lambda: seen.append(self.stack.client.pid(program)) or seen[-1] != 0,
-            seconds=30,
-            otherwise=lambda: f"{program} does not come back",
-        )
-        return seen[-1]
+        pid = 0
+
+        def runs() -> bool:
+            nonlocal pid
+            pid = self.stack.client.pid(program)
+            return pid != 0
+
+        probes.wait_until(runs, seconds=30, otherwise=lambda: f"{program} does not come back")
+        return pid
 
     def pids(self, program: str) -> list[int]:
         """The process of a program and its children."""
