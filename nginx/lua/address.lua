@@ -3,7 +3,7 @@
 -- parameter twice or unknown) is left to the origin and never stored, because the origin might read
 -- it in a way of its own.
 
-local find, gmatch, match = string.find, string.gmatch, string.match
+local find, gmatch = string.find, string.gmatch
 local re_match = ngx.re.match
 
 local ROUTE = [[^(?:/api/fec2/[\w-]+)?/(?:products(?:/([1-9]\d{0,14})(?:/(styles|related))?)?|(reviews)(?:/(meta))?)/?(?:\?(.*))?$]]

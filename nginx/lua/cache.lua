@@ -4,6 +4,7 @@ local address = require "address"
 local lrucache = require "resty.lrucache"
 local tags = require "tags"
 
+local lower = string.lower
 local get_method, sleep, time, update_time = ngx.req.get_method, ngx.sleep, ngx.time, ngx.update_time
 local fills, counts = ngx.shared.fills, ngx.shared.answer_counts
 
@@ -77,7 +78,8 @@ function M.access()
     if epoch == tags.tombstone then
         return
     end
-    local key = var.host .. place.spelling .. " " .. (epoch or "-") .. " " .. (tag or "-")
+    -- The name that the instances are told, which need not be the one in the request line.
+    local key = lower(var.http_host or "") .. place.spelling .. " " .. (epoch or "-") .. " " .. (tag or "-")
     if not trusted then
         update_time()
         key = key .. " " .. time()

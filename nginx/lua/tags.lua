@@ -6,7 +6,7 @@ local redis = require "nginx.redis"
 local semaphore = require "ngx.semaphore"
 
 local now, null = ngx.now, ngx.null
-local find, match, sub = string.find, string.match, string.sub
+local match, sub = string.match, string.sub
 
 -- A busy machine may keep Redis waiting for a core; giving up early would add to the load, since
 -- degraded answers are rarely hits.

@@ -2,7 +2,6 @@
 
 import http.client
 import os
-import re
 import signal
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -16,8 +15,6 @@ from tests.bench.site import Site, free_port
 
 Files = dict[str, str]
 Change = Callable[[Files], Files]
-
-UPSTREAM_KEPT = 32
 
 
 @dataclass(frozen=True)
@@ -100,15 +97,6 @@ class Front:
         for leftover in config.nginx_sockets.glob("*.sock"):
             leftover.unlink()
         self.sockets.mkdir(exist_ok=True)
-
-
-def kept_open(files: Files) -> Files:
-    """Keep connections to the upstream open, which servers gain by that can keep them."""
-    upstream = files["upstream.conf"]
-    if not re.search(r"^\s*keepalive\s", upstream, re.MULTILINE):
-        end = upstream.rindex("}")
-        upstream = f"{upstream[:end]}    keepalive {UPSTREAM_KEPT};\n{upstream[end:]}"
-    return {**files, "upstream.conf": upstream}
 
 
 def caller() -> Account:

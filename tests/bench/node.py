@@ -13,7 +13,7 @@ from stack import nginx as nginx_files
 from stack.errors import StackError
 from stack.postgres import DATABASE, ROLE
 from stack.processes import Daemon, run
-from tests.bench.fronts import Front, caller, kept_open
+from tests.bench.fronts import Front, caller
 from tests.bench.site import Say, Site
 
 SOURCE = Path(__file__).parent / "peers"
@@ -47,7 +47,7 @@ class Peer:
     """One of the servers, behind an nginx like the site's but without its cache."""
 
     def __init__(self, site: Site, name: str, modules: Path) -> None:
-        self.front = Front(site, name, change=kept_open)
+        self.front = Front(site, name)
         self._servers = [self._server(site, modules / name, number) for number in _numbers()]
 
     @property

@@ -46,9 +46,10 @@ def test_nothing_is_compared_where_somebody_had_errors(name):
     assert "1 errors" in verdict.reached
 
 
-def test_votes_without_a_row_are_errors():
+def test_votes_without_a_row_are_errors_unless_the_end_cut_them_off():
     turn = replace(TURN, shot=replace(SHOT, writes=1000), rows=900)
-    assert turn.errors == 1000 - 900 - 64
+    assert turn.errors == 100
+    assert replace(turn, cut_off=32).errors == 68
 
 
 def test_stale_reads_forbid_a_comparison():

@@ -19,7 +19,6 @@ from tests.bench.probe import Prober
 from tests.bench.site import Say, Site
 
 RUN_IN_SECONDS = 2
-STILL_ON_THEIR_WAY = 64
 CORES = os.cpu_count() or 1
 CACHE_LINE = re.compile(r'^atelier_cache_answers_total\{status="([^"]*)"\} (\d+)$', re.MULTILINE)
 
@@ -28,14 +27,16 @@ CACHE_LINE = re.compile(r'^atelier_cache_answers_total\{status="([^"]*)"\} (\d+)
 class Turn:
     """`cpu` is in seconds by component; `others` is the share of the cores that went elsewhere: to
     network interrupts, and to whoever else is at work on the machine. `cache` counts answers by
-    status; `rows` are votes stored; `checks` are reads after writes, of which `stale` were older
-    than the write and not marked so."""
+    status; `rows` are votes stored, and at most `cut_off` were on their way when the load ended;
+    `checks` are reads after writes, of which `stale` were older than the write and not marked so.
+    """
 
     shot: Shot
     cpu: dict[str, float]
     others: float
     cache: dict[str, int]
     rows: int
+    cut_off: int = 0
     checks: int = 0
     stale: int = 0
     degraded: int = 0
@@ -43,9 +44,8 @@ class Turn:
 
     @property
     def errors(self) -> int:
-        """Requests without the wished answer, and votes that left no row; some of the last may be
-        on their way when the load ends."""
-        lost = max(0, self.shot.writes - self.rows - STILL_ON_THEIR_WAY)
+        """Requests without the wished answer, and votes that left no row."""
+        lost = max(0, self.shot.writes - self.rows - self.cut_off)
         return self.shot.errors + self.failed_checks + lost
 
 
@@ -136,10 +136,11 @@ class Sitting:
         if self.options.warm_up:
             for contestant in contestants:
                 self.say(f"warming up {contestant.title}: {self.options.warm_up} s")
-                self._fire(load, contestant, self.options.warm_up)
+                self._fire(load, contestant, self.options.warm_up, self._seed)
         scores = {one.name: Score(one.name, one.title) for one in contestants}
         for number in range(self.options.rounds):
-            self._seed += 1
+            # Run-in and measured go have seeds of their own, the same for all contestants.
+            self._seed += 2
             for contestant in reversed(contestants) if number % 2 else contestants:
                 turn = self._turn(load, contestant, probed=probed)
                 scores[contestant.name].turns.append(turn)
@@ -150,7 +151,7 @@ class Sitting:
         return scores
 
     def _turn(self, load: Load, contestant: Contestant, *, probed: bool) -> Turn:
-        self._fire(load, contestant, RUN_IN_SECONDS)
+        self._fire(load, contestant, RUN_IN_SECONDS, self._seed - 1)
         newest = self._newest_vote()
         cache = _cache_answers(contestant.metrics)
         prober = Prober(self.site, contestant.url, self.draws) if probed else None
@@ -159,7 +160,7 @@ class Sitting:
         used = cpu.seconds_of(contestant.components())
         if prober:
             prober.start()
-        shot = self._fire(load, contestant, self.options.seconds)
+        shot = self._fire(load, contestant, self.options.seconds, self._seed)
         if prober:
             prober.stop()
         now = cpu.seconds_of(contestant.components())
@@ -174,6 +175,8 @@ class Sitting:
                 status: count - cache.get(status, 0)
                 for status, count in _cache_answers(contestant.metrics).items()
             },
+            # wrk hangs up when its time is over; k6 waits.
+            cut_off=0 if load.rate else load.connections,
             rows=self._votes_after(newest) - (prober.votes if prober else 0),
             checks=prober.checks if prober else 0,
             stale=prober.stale if prober else 0,
@@ -181,8 +184,8 @@ class Sitting:
             failed_checks=prober.failed if prober else 0,
         )
 
-    def _fire(self, load: Load, contestant: Contestant, seconds: int) -> Shot:
-        return self._generators.fire(load, contestant.url, seconds, seed=self._seed)
+    def _fire(self, load: Load, contestant: Contestant, seconds: int, seed: int) -> Shot:
+        return self._generators.fire(load, contestant.url, seconds, seed=seed)
 
     def _newest_vote(self) -> int:
         return self._number("SELECT coalesce(max(id), 0) FROM reviews_helpfulvote")

@@ -52,10 +52,10 @@ def ask(stack: TestStack) -> Callable[..., Answer]:
         path: str,
         headers: dict[str, str] | None = None,
         body: bytes | None = None,
-        source: str = "127.0.0.1",
+        source: str | None = None,
     ) -> Answer:
         connection = http.client.HTTPConnection(
-            "127.0.0.1", stack.port, timeout=20, source_address=(source, 0)
+            "127.0.0.1", stack.port, timeout=20, source_address=source and (source, 0)
         )
         try:
             connection.request(method, path, body=body, headers=headers or {})
@@ -346,13 +346,18 @@ def test_killed_nginx_is_replaced_although_its_workers_held_the_port(ask, stack)
 
 
 def test_nginx_answers_for_itself_in_plain_text(ask):
-    for method, path, status in (
-        ("TRACE", "/reviews", 405),
-        ("GET", "/reviews/%00/helpful", 400),
-        ("GET", "/static/absent.css", 404),
-        ("GET", "/products?x=" + "y" * 9000, 414),
+    stored = "/products/1"
+    assert ask("GET", stored).status == 200
+    for method, path, headers, status in (
+        ("TRACE", "/reviews", {}, 405),
+        ("GET", "/reviews/%00/helpful", {}, 400),
+        ("GET", "/static/absent.css", {}, 404),
+        ("GET", "/products?x=" + "y" * 9000, {}, 414),
+        ("GET", stored, {"If-Match": '"another"'}, 412),
+        ("GET", "/static/core/favicon.svg", {"If-Match": '"another"'}, 412),
+        ("GET", "/static/core/favicon.svg", {"Range": "bytes=999999999-"}, 416),
     ):
-        answer = ask(method, path)
+        answer = ask(method, path, headers=headers)
         assert (answer.status, answer.headers["Content-Type"]) == (status, "text/plain"), path
         assert b"<html" not in answer.body
 

@@ -158,3 +158,4 @@ def test_without_a_keeper_readiness_and_answers_say_degraded(site: Site):
     finally:
         os.kill(keeper, signal.SIGCONT)
     site.wait_for_hits("/products/1")
+    assert site.pid("keeper") == keeper, "it goes on where it stood"

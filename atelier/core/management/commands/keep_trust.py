@@ -1,4 +1,5 @@
 import signal
+import time
 from argparse import ArgumentParser
 from typing import Any
 
@@ -7,7 +8,7 @@ from django.core.management.base import BaseCommand
 from atelier.core.keeper import Keeper
 
 PERIOD_SECONDS = 0.2
-STOP = (signal.SIGTERM, signal.SIGINT)
+STOP = {signal.SIGTERM, signal.SIGINT}
 
 
 class Command(BaseCommand):
@@ -29,5 +30,6 @@ class Command(BaseCommand):
         # Taken between rounds: a handler could interrupt whoever holds the lock that it needs.
         signal.pthread_sigmask(signal.SIG_BLOCK, STOP)
         keeper.tend()
-        while signal.sigtimedwait(STOP, PERIOD_SECONDS) is None:
+        while not signal.sigpending() & STOP:
+            time.sleep(PERIOD_SECONDS)
             keeper.tend()
