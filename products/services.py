@@ -48,7 +48,7 @@ def style_scopes(style_ids: Collection[int]) -> list[str]:
 def deletion_scopes(product_ids: Collection[int]) -> list[str]:
     """What a door must hold to delete these products.
 
-    Besides their own answers: the review answers of each, so that no review arrives meanwhile,
+    Besides their own answers: the review list of each, so that no review arrives meanwhile,
     and every product that shows one of them as related.
     """
     showing = RelatedProduct.objects.filter(related_product__in=product_ids)

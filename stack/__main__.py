@@ -1,11 +1,12 @@
 """``python3 -m stack COMMAND``: what the Makefile calls."""
 
 import argparse
+import contextlib
 import os
 import shutil
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from stack import config as configuration
@@ -38,11 +39,10 @@ def up(options: argparse.Namespace) -> int:
     began = time.monotonic()
     if configuration.create_env_file():
         say(".env made")
-    _keep_environment()
-    config = configuration.load()
-    config.check()
-    stack = _stack(config)
-    if stack.up():
+    with kept_environment() as config:
+        stack = _stack(config)
+        started = stack.up()
+    if started:
         say(f"ready in {time.monotonic() - began:.0f} s")
     elif stack.is_outdated():
         say("already up; code or settings changed since: `make restart` applies them")
@@ -60,10 +60,8 @@ def down(options: argparse.Namespace) -> int:
 
 
 def restart(options: argparse.Namespace) -> int:
-    _keep_environment()
-    config = configuration.load()
-    config.check()
-    _stack(config).restart()
+    with kept_environment() as config:
+        _stack(config).restart()
     say("restarted")
     return 0
 
@@ -137,10 +135,22 @@ def say(sentence: str) -> None:
     print(f"» {sentence}", flush=True)
 
 
-def _keep_environment() -> None:
-    """What the environment sets now holds from now on, so that later commands see the same."""
+@contextlib.contextmanager
+def kept_environment() -> Iterator[Config]:
+    """The settings. What the environment sets now holds from now on, so that later commands, and
+    whatever the supervisor starts again, see the same; unless it is refused."""
     path = configuration.CHECKOUT / ".env"
-    if path.exists() and (names := dotenv.keep(path, os.environ)):
+    before = path.read_text() if path.exists() else ""
+    names = dotenv.keep(path, os.environ) if before else []
+    try:
+        config = configuration.load()
+        config.check()
+        yield config
+    except StackError:
+        if names:
+            dotenv.write(path, before.splitlines())
+        raise
+    if names:
         say(f"kept in .env: {', '.join(names)}")
 
 

@@ -28,7 +28,7 @@ def create(
     if path.exists():
         return False
     lines = [_filled(line, environ, made) for line in example.read_text().splitlines()]
-    _write(path, lines)
+    write(path, lines)
     return True
 
 
@@ -42,7 +42,7 @@ def keep(path: Path, environ: Mapping[str, str]) -> list[str]:
             lines[number] = f"{name}={environ[name]}"
             changed.append(name)
     if changed:
-        _write(path, lines)
+        write(path, lines)
     return changed
 
 
@@ -66,7 +66,7 @@ def _filled(line: str, environ: Mapping[str, str], made: Mapping[str, Callable[[
     return f"{name}={value}"
 
 
-def _write(path: Path, lines: Sequence[str]) -> None:
+def write(path: Path, lines: Sequence[str]) -> None:
     """Whole or not at all, readable by its owner only."""
     partial = path.with_name(f"{path.name}.partial")
     partial.unlink(missing_ok=True)

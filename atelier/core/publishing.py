@@ -55,10 +55,8 @@ class Publication:
         """Just before the commit: from here on nginx stores nothing of these scopes."""
         if not self.tags:
             return
-        tombstone = tags.new_tombstone()
-        if tags.hide(self.tags, tombstone):
-            self._tombstone = tombstone
-        else:
+        self._tombstone = tags.new_tombstone()
+        if not tags.hide(self.tags, self._tombstone):
             self._entry = outbox.record(self.scopes)
 
     def withdraw(self) -> None:
@@ -68,11 +66,19 @@ class Publication:
 
     def release(self) -> None:
         """After the commit. Returns when no answer from before it can be served any more."""
-        if self._tombstone and not tags.release(self.tags, self._tombstone):
+        if not self._tombstone:
+            return
+        if self._entry is None:
+            if tags.release(self.tags, self._tombstone):
+                return
             with transaction.atomic():
                 self._entry = outbox.record(self.scopes)
-        if self._entry is not None:
-            outbox.await_lapse(self._entry)
+        # Redis may be back before the breaker would let anybody ask it.
+        elif not self._entry.trust_had_lapsed and tags.release(
+            self.tags, self._tombstone, insist=True
+        ):
+            return
+        outbox.await_lapse(self._entry)
 
 
 @contextmanager

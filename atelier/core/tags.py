@@ -53,7 +53,7 @@ end
 class Breaker:
     """Spares a process the wait for a Redis that is known to be away.
 
-    Three failures in a row open it for five seconds; then one more try is made.
+    Three failures in a row open it for five seconds, a success closes it.
     """
 
     def __init__(self) -> None:
@@ -67,6 +67,7 @@ class Breaker:
     def succeeded(self) -> None:
         with self._lock:
             self._failures = 0
+            self._open_until = 0.0
 
     def failed(self) -> None:
         with self._lock:
@@ -94,8 +95,11 @@ def hide(scopes: Collection[str], tombstone: str) -> bool:
     return _confirmed(send)
 
 
-def release(tags: Mapping[str, str], tombstone: str) -> bool:
-    """After the commit: no tag from before it stays. False where Redis does not confirm."""
+def release(tags: Mapping[str, str], tombstone: str, *, insist: bool = False) -> bool:
+    """After the commit: no tag from before it stays. False where Redis does not confirm.
+
+    `insist` asks even a Redis that is known to be away.
+    """
     lifetime = TAG_LIFETIMES * 1000 * max(settings.CACHE_SECONDS, 1)
 
     def send(client: Redis) -> None:
@@ -103,7 +107,7 @@ def release(tags: Mapping[str, str], tombstone: str) -> bool:
             keys=[key_of(scope) for scope in tags], args=[tombstone, lifetime, *tags.values()]
         )
 
-    return _confirmed(send)
+    return _confirmed(send, insist=insist)
 
 
 def withdraw(scopes: Collection[str], tombstone: str) -> None:
@@ -118,8 +122,11 @@ def withdraw(scopes: Collection[str], tombstone: str) -> None:
 
 
 def dropped(scopes: Collection[str]) -> bool:
-    """Delete the scopes' tags, tombstones apart. False where Redis does not confirm."""
-    return _confirmed(lambda client: drop(client, scopes))
+    """Delete the scopes' tags, tombstones apart. False where Redis does not confirm.
+
+    Asks even a Redis that is known to be away.
+    """
+    return _confirmed(lambda client: drop(client, scopes), insist=True)
 
 
 def drop(client: Redis, scopes: Collection[str]) -> None:
@@ -147,8 +154,8 @@ def _client() -> Redis:
     return connect()
 
 
-def _confirmed(send: Callable[[Redis], None]) -> bool:
-    if breaker.is_open():
+def _confirmed(send: Callable[[Redis], None], *, insist: bool = False) -> bool:
+    if breaker.is_open() and not insist:
         return False
     try:
         send(_client())

@@ -177,3 +177,9 @@ def test_a_statement_that_postgresql_refuses_is_djangos_error(within):
     with pytest.raises(ProgrammingError, match="nowhere"):
         fetch("SELECT x FROM nowhere WHERE %(a)s::int = 1", {"a": 1}, within=within)
     assert fetch(ECHO, {"first": 1, "second": 2}, within=within) == b"121"
+
+
+def test_after_a_read_a_write_of_the_same_request_needs_no_health_check():
+    connection.health_check_done = False
+    fetch_json(ECHO, {"first": 1, "second": 2})
+    assert connection.health_check_done

@@ -145,6 +145,22 @@ def test_a_release_that_redis_does_not_confirm_goes_to_the_outbox(redis, setting
 
 
 @pytest.mark.django_db(transaction=True)
+def test_a_writer_asks_a_redis_that_is_back_and_need_not_wait(redis, monkeypatch):
+    keeper = Keeper()
+    monkeypatch.setattr(tags, "breaker", Breaker())
+    for _ in range(tags.FAILURES_TO_OPEN):
+        tags.breaker.failed()
+    redis.set(key_of("product:1"), "old")
+    with publish("product:1"):
+        pass
+    assert redis.get(key_of("product:1")) is None
+    assert not OutboxEntry.objects.get().trust_lapsed
+    assert not tags.breaker.is_open()
+    assert keeper.tend()
+    assert not OutboxEntry.objects.exists()
+
+
+@pytest.mark.django_db(transaction=True)
 def test_tags_are_hidden_until_the_commit_and_released_after_it(redis):
     seen = []
     redis.set(key_of("product:1"), "old")

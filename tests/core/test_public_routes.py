@@ -28,6 +28,23 @@ def test_a_read_has_exactly_these_headers(client, path):
     assert headers == HEADERS
 
 
+SCOPES = {
+    "/products": "catalogue",
+    "/products/1/styles": "product:1",
+    "/products/1/related": "product:1",
+    "/reviews?product_id=1": "reviews:1",
+    "/reviews/meta?product_id=1": "reviews_meta:1",
+}
+
+
+@pytest.mark.parametrize("path", SCOPES)
+def test_f18_only_the_scope_that_was_served_may_be_stored(client, settings, path):
+    settings.CACHE_SECONDS = 120
+    for scope in {*SCOPES.values(), "product:2", ""}:
+        stored = client.get(path, headers={"x-cache-scope": scope}).get("X-Accel-Expires")
+        assert stored == ("120" if scope == SCOPES[path] else None), scope
+
+
 @pytest.mark.parametrize("path", ["/products/abc", "/reviews", "/products?min_price=x"])
 def test_a_refusal_says_its_length(client, path):
     response = client.get(path)

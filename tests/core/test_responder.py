@@ -26,7 +26,10 @@ def sent():
         )
         response.start_response("200 OK", headers)
         for piece in body:
-            response.write(piece)
+            if isinstance(piece, wsgi.FileWrapper):
+                response.write_file(piece)
+            else:
+                response.write(piece)
         response.close()
         server.close()
         return list(iter(lambda: client.recv(65536), b""))
@@ -54,3 +57,12 @@ def test_a_body_in_pieces_is_whole_and_in_order(sent):
     assert first.endswith(b"\r\n\r\na")
     assert others == [b"b", b"c"]
     assert b"".join(sent([], b"a", b"b")).endswith(b"\r\n\r\n1\r\na\r\n1\r\nb\r\n0\r\n\r\n")
+
+
+def test_the_headers_of_a_file_go_before_it(sent, tmp_path):
+    path = tmp_path / "file"
+    path.write_bytes(b"content")
+    with path.open("rb") as file:
+        first, *others = sent([("Content-Length", "7")], wsgi.FileWrapper(file))
+    assert first.startswith(b"HTTP/1.1 200 OK\r\n")
+    assert (first + b"".join(others)).endswith(b"\r\n\r\ncontent")

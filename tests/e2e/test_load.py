@@ -200,6 +200,21 @@ def test_an_address_without_the_site_is_named(stack, load):
     assert f"{stack.url}/static/products answers 404" in done.said
 
 
+@pytest.mark.parametrize("url", ["127.0.0.1:8000", "http://127.0.0.1:port", "http://[::1"])
+def test_an_address_that_is_none_is_named(load, url):
+    done = load(URL=url)
+
+    assert done.code == 1
+    assert f"URL is '{url}'" in done.said
+    assert "Traceback" not in done.said
+
+
+def test_orders_to_k6_do_not_switch_its_thresholds_off(stack, load):
+    done = load(URL=stack.url, DURATION="1s", P95="0.001", K6_NO_THRESHOLDS="true")
+
+    assert done.code == THRESHOLDS_MISSED
+
+
 def test_a_site_that_is_down_is_named(load):
     with socket.socket() as bound:
         bound.bind(("127.0.0.1", 0))  # and does not listen
@@ -212,7 +227,11 @@ def test_a_site_that_is_down_is_named(load):
 
 @pytest.mark.parametrize(
     ("name", "value"),
-    [("SCENARIO", "smok"), ("DOMAIN", "cart"), ("MIX", "cart=1"), ("DURATION", "soon")],
+    [
+        *(("SCENARIO", "smok"), ("SCENARIO", "toString"), ("SCENARIO", "../../smoke")),
+        *(("DOMAIN", "cart"), ("DOMAIN", "constructor"), ("MIX", "cart=1"), ("DURATION", "soon")),
+        *(("RATE", "0.5"), ("VUS", "1.5"), ("PRODUCTS", "0")),
+    ],
 )
 def test_a_setting_that_cannot_be_meant_is_named(stack, load, name, value):
     done = load(URL=stack.url, **{name: value})

@@ -3,9 +3,11 @@
 import html
 import http.client
 import os
+import re
 import subprocess
 import sys
 import sysconfig
+import tempfile
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -50,9 +52,11 @@ def run(settings: Mapping[str, str], folder: Path) -> int:
     program = Path(sysconfig.get_path("scripts")) / "k6"
     if not program.exists():
         raise StackError(f"{program} is missing: run `make environment`.")
+    # k6 takes orders of its own, such as K6_NO_THRESHOLDS, from wherever it is started.
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith("K6_")}
     environ = {
         "GOGC": GOGC,
-        **os.environ,
+        **inherited,
         **settings,
         "FOLDER": str(folder),
         "K6_NO_USAGE_REPORT": "true",
@@ -95,11 +99,14 @@ def own_site(config: Config) -> dict[str, str]:
 
 def refuse_silence(url: str) -> None:
     """``StackError`` unless the products of a site answer there."""
-    address = urlsplit(url)
     kinds = {"http": http.client.HTTPConnection, "https": http.client.HTTPSConnection}
-    if address.scheme not in kinds or not address.hostname:
-        raise StackError(f"URL is {url!r}: set it to one such as http://127.0.0.1:8000.")
-    connection = kinds[address.scheme](address.netloc, timeout=PROBE_SECONDS)
+    try:
+        address = urlsplit(url)
+        if not address.hostname:
+            raise ValueError
+        connection = kinds[address.scheme](address.netloc, timeout=PROBE_SECONDS)
+    except (ValueError, KeyError, http.client.InvalidURL) as error:
+        raise StackError(f"URL is {url!r}: set it to one such as http://127.0.0.1:8000.") from error
     try:
         connection.request("GET", f"{address.path}/products?count=1")
         status = connection.getresponse().status
@@ -115,13 +122,16 @@ def refuse_silence(url: str) -> None:
 
 
 def new_folder(config: Config) -> Path:
-    """A folder for one run's files, in the state folder."""
-    name = f"{time.strftime('%Y%m%d-%H%M%S')}-{os.environ.get('SCENARIO') or 'average'}"
-    folder = config.state / "load" / name
+    """A folder for one run's files, in the state folder; of runs in one second each its own."""
+    scenario = re.sub(r"\W", "", os.environ.get("SCENARIO") or "average")
+    runs = config.state / "load"
     try:
-        folder.mkdir(parents=True)
+        runs.mkdir(parents=True, exist_ok=True)
+        prefix = f"{time.strftime('%Y%m%d-%H%M%S')}-{scenario}-"
+        folder = Path(tempfile.mkdtemp(prefix=prefix, dir=runs))
+        folder.chmod(0o755)
     except OSError as error:
-        raise StackError(f"{folder} cannot be made: {error.strerror}.") from error
+        raise StackError(f"There can be no folder in {runs}: {error.strerror}.") from error
     return folder
 
 

@@ -14,12 +14,10 @@ from tests.model.protocol import Protocol
 from tests.model.scenarios import LONG, SCENARIOS
 from tests.model.search import search
 from tests.model.state import State
-from tests.model.variants import BROKEN, SOUND, OriginLease, ReleaseOfStoredTag
+from tests.model.variants import BROKEN, SOUND
 
 ROW = "{:<22}{:<24}{:>9}{:>7}  {}"
-VARIANTS: dict[str, type[Protocol]] = {
-    cls.__name__: cls for cls in (*BROKEN, *SOUND, OriginLease, ReleaseOfStoredTag)
-}
+VARIANTS: dict[str, type[Protocol]] = {cls.__name__: cls for cls in (*BROKEN, *SOUND)}
 
 
 def main() -> None:

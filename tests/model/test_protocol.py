@@ -7,11 +7,12 @@ from functools import cache
 import pytest
 
 from tests.model.checker import Result, explore
+from tests.model.leases import OriginLease
 from tests.model.protocol import Protocol
 from tests.model.scenarios import LONG, SCENARIOS
 from tests.model.search import search
 from tests.model.state import IDLE, Keeper, Reader, State
-from tests.model.variants import BROKEN, SOUND, ReleaseOfStoredTag
+from tests.model.variants import BROKEN, SOUND
 
 FOR_COMMITS = [variant for variant, name in BROKEN.items() if SCENARIOS[name].lasting]
 STEPS = {
@@ -121,8 +122,8 @@ def test_other_ways_keep_the_promise_too(variant, name):
 
 
 @pytest.mark.long
-def test_a_stored_tag_must_not_be_released_on_the_outbox_path():
-    assert search(ReleaseOfStoredTag, "hang").fault
+def test_tags_must_not_be_stored_and_come_back():
+    assert search(OriginLease, "hang").fault
 
 
 @pytest.mark.long

@@ -265,20 +265,6 @@ class LapsedFromTheStart(Protocol):
             yield label, entered._replace(outbox=outbox)
 
 
-class ReleaseOnOutboxPath(Protocol):
-    """Sound: a writer on the outbox path releases too; if that is confirmed it need not wait."""
-
-    def writer_waiting(self, state: State, number: int) -> Steps:
-        yield from super().writer_waiting(state, number)
-        version = state.writers[number].version
-        released = self.answer(self.release(state, number, version), number)
-        yield f"writer {number + 1} releases and answers", released
-
-
-class ReleaseOfStoredTag(ReleaseOnOutboxPath, OriginLease):
-    """The same with tags stored in PostgreSQL: after a hang it brings an older tag back."""
-
-
 class ReleaseOverLeases(OriginLease):
     """A release leaves an origin's lease alone as it does a tombstone."""
 
@@ -319,5 +305,4 @@ BROKEN: dict[type[Protocol], str] = {
 SOUND: dict[type[Protocol], tuple[str, ...]] = {
     OriginLease: ("crashes", "cut off", "reload"),
     LapsedFromTheStart: ("outage",),
-    ReleaseOnOutboxPath: ("outage",),
 }

@@ -74,8 +74,17 @@ class Writers(Model):
         """The entry goes into the same transaction."""
         yield from self.lock_lapsed(state, number)
         state, version = self.commit(state, number)
+        entered = self.move(state, number, Writer("entered", version))
+        yield f"writer {number + 1} commits with an entry", self.enter(entered, number, version)
+
+    def writer_entered(self, state: State, number: int) -> Steps:
+        """Redis may be back: then nobody needs to wait, and the keeper drains the entry as well."""
+        version = state.writers[number].version
+        released = self.release(state, number, version)
+        yield f"writer {number + 1} releases and answers", self.answer(released, number)
         waiting = self.move(state, number, Writer("waiting", version))
-        yield f"writer {number + 1} commits with an entry", self.enter(waiting, number, version)
+        label = f"writer {number + 1} cannot release"
+        yield from self.unanswered(waiting, number, label, ("release", number, version))
 
     def writer_unreleased(self, state: State, number: int) -> Steps:
         """The entry goes into a transaction of its own."""

@@ -1,6 +1,10 @@
 import stat
 
+import pytest
+
 from stack import config, dotenv
+from stack.__main__ import kept_environment
+from stack.errors import StackError
 
 EXAMPLE = """\
 # made: signs sessions
@@ -81,3 +85,16 @@ def test_environment_is_kept_in_a_file_that_is_there_already(tmp_path):
     assert stat.S_IMODE((tmp_path / ".env").stat().st_mode) == 0o600
     assert dotenv.keep(tmp_path / ".env", {name: "other"}) == []
     assert dotenv.keep(tmp_path / ".env", {name: ""}) == []
+
+
+def test_a_setting_that_is_refused_is_not_kept(tmp_path, monkeypatch):
+    path = tmp_path / ".env"
+    path.write_text("HTTP_PORT=8000\n")
+    monkeypatch.setattr(config, "CHECKOUT", tmp_path)
+    monkeypatch.setenv("HTTP_PORT", "8001")
+    with pytest.raises(StackError), kept_environment():
+        raise StackError("nginx does not accept its configuration.")
+    assert dotenv.read(path) == {"HTTP_PORT": "8000"}
+    with kept_environment() as found:
+        assert found.http_port == 8001
+    assert dotenv.read(path) == {"HTTP_PORT": "8001"}

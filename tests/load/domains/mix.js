@@ -11,7 +11,7 @@ const DOMAINS = { products, reviews, mixed };
 export const routes = config.mix ? chosen(config.mix) : domain(config.domain);
 
 function domain(name) {
-  if (!DOMAINS[name]) {
+  if (!Object.hasOwn(DOMAINS, name)) {
     const known = Object.keys(DOMAINS).join(', ');
     throw new Error(`DOMAIN is '${name}': choose one of ${known}.`);
   }

@@ -9,17 +9,17 @@ export const config = {
   // Shares of the routes in place of the domain's own: product_styles=70,review_meta=30
   mix: text('MIX', ''),
   // Requests a second, and how long: 90, 90s, 5m or 1h. 0 is the scenario's own.
-  rate: number('RATE', 0),
+  rate: whole('RATE', 0),
   seconds: seconds('DURATION', '0'),
   // Seconds of the same load before, which no threshold looks at
   warmup: seconds('WARMUP', '0'),
   // Virtual users, which is requests on their way at once; 0 follows from the rate
-  vus: number('VUS', 0),
+  vus: whole('VUS', 0),
   // Products to draw from, by id, and how
-  products: number('PRODUCTS', 10000),
+  products: whole('PRODUCTS', 10000, 1),
   draw: oneOf('DRAW', DRAWS),
   // One answer in so many is read and its shape checked; 0 is the scenario's own.
-  checkEvery: number('CHECK_EVERY', 0),
+  checkEvery: whole('CHECK_EVERY', 0),
   // Milliseconds that hold for every route in place of the service level
   p95: number('P95', 0),
   visitorIdKey: text('VISITOR_ID_KEY', ''),
@@ -37,6 +37,14 @@ function number(name, otherwise) {
   const value = Number(text(name, otherwise));
   if (!(value >= 0 && value < Infinity)) {
     throw new Error(`${name} is '${__ENV[name]}': set it to a number.`);
+  }
+  return value;
+}
+
+function whole(name, otherwise, least = 0) {
+  const value = number(name, otherwise);
+  if (!Number.isSafeInteger(value) || value < least) {
+    throw new Error(`${name} is '${__ENV[name]}': set it to a whole number, ${least} or more.`);
   }
   return value;
 }

@@ -72,7 +72,7 @@ export function rateReached(requests) {
 }
 
 function scenario(name) {
-  if (!SCENARIOS[name]) {
+  if (!Object.hasOwn(SCENARIOS, name)) {
     const names = Object.keys(SCENARIOS).join(', ');
     throw new Error(`SCENARIO is '${name}': choose one of ${names}.`);
   }
