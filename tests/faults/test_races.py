@@ -16,6 +16,7 @@ from reviews.models import (
     Review,
     ReviewMeta,
     ReviewReport,
+    meta_scope,
     reviews_scope,
 )
 from tests.factories.products import ProductFactory
@@ -159,7 +160,7 @@ def test_f22_a_recount_waits_for_a_review_that_is_being_counted(product):
     some_review(5, characteristics={14: 5})
     with publish(EPOCH):
         ReviewMeta.objects.filter(pk=1).update(rating_5=99)
-    with publish(reviews_scope(1)):
+    with publish(reviews_scope(1), meta_scope(1)):
         some_review(5, characteristics={14: 1})
         recounting = Aside(recount)
         wait_for_blocked()
