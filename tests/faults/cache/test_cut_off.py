@@ -24,7 +24,7 @@ pytestmark = pytest.mark.e2e
 
 logger = logging.getLogger(__name__)
 
-SECONDS = pytest.mark.parametrize("seconds", [8, pytest.param(120, marks=pytest.mark.long)])
+SECONDS = pytest.mark.parametrize("seconds", [5, pytest.param(120, marks=pytest.mark.long)])
 _products = count(30_000, 10)
 
 
