@@ -168,9 +168,6 @@ SPECTACULAR_SETTINGS = {
     "PREPROCESSING_HOOKS": ["atelier.core.schema.without_trailing_slash"],
 }
 
-# Where import commands write the lines that they reject, unless told otherwise.
-IMPORT_REJECTS_DIR = env.text("IMPORT_REJECTS_DIR", default=str(BASE_DIR / "var" / "rejects"))
-
 # Sent as `campus` with every product, as the legacy API did; no data set carries it.
 CATALOGUE_CAMPUS = env.text("CATALOGUE_CAMPUS", default="hr-atelier")
 

@@ -2,14 +2,16 @@
 
 The successor is filled bare, indexed and constrained after the live table's own definitions, all
 in committed steps that block no reader, and takes the live table's place in the final transaction.
+A step that an earlier attempt has done already is passed over.
 """
 
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from django.db import connection
 from django.db.backends.utils import CursorWrapper
 
-from etl.staging import SCHEMA
+from etl.staging import SCHEMA, create_successor
 
 
 class NotEmpty(Exception):
@@ -27,11 +29,14 @@ class ForeignKey:
     parent_column: str
     timing: str
 
-    def add(self, table: str, parent: str) -> str:
-        return (
-            f"ALTER TABLE {table} ADD CONSTRAINT {self.name} FOREIGN KEY ({self.column})"
-            f" REFERENCES {parent} ({self.parent_column}) {self.timing}"
-        )
+    def add(self, table: str, parent: str) -> None:
+        """Add it, checked. Writers of the parent wait only until it is there, not for the check."""
+        with connection.cursor() as cursor:
+            cursor.execute(
+                f"ALTER TABLE {table} ADD CONSTRAINT {self.name} FOREIGN KEY ({self.column})"
+                f" REFERENCES {parent} ({self.parent_column}) {self.timing} NOT VALID"
+            )
+            cursor.execute(f"ALTER TABLE {table} VALIDATE CONSTRAINT {self.name}")
 
 
 _FOREIGN_KEYS = """
@@ -46,9 +51,10 @@ WHERE con.contype = 'f' AND con.{side} = %s::regclass ORDER BY con.conname
 """
 
 
-def foreign_keys(cursor: CursorWrapper, table: str, *, inbound: bool) -> list[ForeignKey]:
-    cursor.execute(_FOREIGN_KEYS.format(side="confrelid" if inbound else "conrelid"), [table])
-    return [ForeignKey(*row) for row in cursor.fetchall()]
+def foreign_keys(table: str, *, inbound: bool = False) -> list[ForeignKey]:
+    with connection.cursor() as cursor:
+        cursor.execute(_FOREIGN_KEYS.format(side="confrelid" if inbound else "conrelid"), [table])
+        return [ForeignKey(*row) for row in cursor.fetchall()]
 
 
 def is_empty(table: str) -> bool:
@@ -57,104 +63,132 @@ def is_empty(table: str) -> bool:
         return bool(cursor.fetchone()[0])
 
 
-class Successors:
-    """The tables being built, by the live table's name."""
-
-    def __init__(self) -> None:
-        self.tables: dict[str, str] = {}
-
-    def name_of(self, table: str) -> str:
-        """Where the table's next rows are: its successor, or else the table itself."""
-        return self.tables.get(table, table)
-
-    def build(self, table: str, columns: str, select: str) -> int:
-        """Make the successor, fill it from the SELECT, index and constrain it; rows filled."""
-        successor = f"{SCHEMA}.{table}"
-        with connection.cursor() as cursor:
-            cursor.execute(
-                f"CREATE TABLE {successor} (LIKE {table} INCLUDING DEFAULTS INCLUDING GENERATED"
-                " INCLUDING IDENTITY INCLUDING CONSTRAINTS INCLUDING STORAGE)"
-            )
-            cursor.execute(f"INSERT INTO {successor} ({columns}) {select}")
-            rows = int(cursor.rowcount)
-            for definition in _definitions(cursor, table, successor):
-                cursor.execute(definition)
-            for key in foreign_keys(cursor, table, inbound=False):
-                cursor.execute(key.add(successor, self.name_of(key.parent)))
-            cursor.execute(f"ANALYZE {successor}")
-        self.tables[table] = successor
-        return rows
-
-    def take_over(self) -> None:
-        """Put every successor in its table's place. Within the final transaction.
-
-        Raises NotEmpty where a live table has got rows meanwhile.
-        """
-        if not self.tables:
-            return
-        names = ", ".join(self.tables)
-        with connection.cursor() as cursor:
-            cursor.execute(f"LOCK TABLE {names} IN ACCESS EXCLUSIVE MODE")
-            grants, inbound = [], []
-            for table in self.tables:
-                self._refuse_rows(cursor, table)
-                grants += _grants(cursor, table)
-                inbound += [
-                    key
-                    for key in foreign_keys(cursor, table, inbound=True)
-                    if key.table not in self.tables and not key.table.startswith(f"{SCHEMA}.")
-                ]
-                _carry_sequence(cursor, table, self.tables[table])
-            for key in inbound:
-                cursor.execute(f"ALTER TABLE {key.table} DROP CONSTRAINT {key.name}")
-            cursor.execute(f"DROP TABLE {names}")
-            for successor in self.tables.values():
-                cursor.execute(f"ALTER TABLE {successor} SET SCHEMA public")
-            for key in inbound:
-                cursor.execute(key.add(key.table, key.parent))
-            for grant in grants:
-                cursor.execute(grant)
-
-    def _refuse_rows(self, cursor: CursorWrapper, table: str) -> None:
-        cursor.execute(f"SELECT EXISTS (SELECT FROM {table})")
-        if cursor.fetchone()[0]:
-            raise NotEmpty(
-                f"{table} was empty when the import began and has rows now."
-                " Run the import again: it will compare them."
-            )
+def fill_from(table: str, columns: Sequence[str], select: str) -> int:
+    """Make the successor of a table that no file is for, and fill it from a SELECT; its rows."""
+    successor = f"{SCHEMA}.{table}"
+    with connection.cursor() as cursor:
+        cursor.execute(f"DROP TABLE IF EXISTS {successor}")
+        create_successor(cursor, table)
+        cursor.execute(f"INSERT INTO {successor} ({', '.join(columns)}) {select}")
+        return int(cursor.rowcount)
 
 
-def _definitions(cursor: CursorWrapper, table: str, successor: str) -> list[str]:
-    """Keys, indexes and triggers of the live table, spelled for its successor."""
+@dataclass(frozen=True, slots=True)
+class Definition:
+    """A key, an index or a trigger of a live table; `create` makes it on the successor."""
+
+    name: str
+    sort: str
+    create: str
+
+    @property
+    def is_key(self) -> bool:
+        return self.sort == "key"
+
+
+def definitions(table: str) -> list[Definition]:
+    """Keys first, then indexes and triggers."""
+    successor = f"{SCHEMA}.{table}"
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            SELECT * FROM (
+            SELECT conname AS name, 'key' AS sort, pg_get_constraintdef(oid) AS text
+            FROM pg_constraint WHERE conrelid = %(table)s::regclass AND contype IN ('p', 'u')
+            UNION ALL
+            SELECT relname, 'index', pg_get_indexdef(indexrelid)
+            FROM pg_index JOIN pg_class ON pg_class.oid = indexrelid
+            WHERE indrelid = %(table)s::regclass
+                AND NOT EXISTS (SELECT FROM pg_constraint WHERE conindid = indexrelid
+                                AND conrelid = indrelid)
+            UNION ALL
+            SELECT tgname, 'trigger', pg_get_triggerdef(oid) FROM pg_trigger
+            WHERE tgrelid = %(table)s::regclass AND NOT tgisinternal
+            ) definition ORDER BY sort <> 'key', sort, name
+            """,
+            {"table": table},
+        )
+        found = cursor.fetchall()
+    made = []
+    for name, sort, text in found:
+        if sort == "key":
+            create = f"ALTER TABLE {successor} ADD CONSTRAINT {name} {text}"
+        else:
+            create = text.replace(f" ON public.{table} ", f" ON {successor} ", 1)
+            if create == text:
+                raise AssertionError(f"not a definition on {table}: {text}")
+        made.append(Definition(name, sort, create))
+    return made
+
+
+def define(table: str, definition: Definition) -> None:
+    """Make it on the successor, unless it is there."""
+    with connection.cursor() as cursor:
+        if definition.name not in _names_on(cursor, table):
+            cursor.execute(definition.create)
+
+
+def constrain(table: str, key: ForeignKey, parent: str) -> None:
+    """Add a foreign key to the successor, unless it is there."""
+    with connection.cursor() as cursor:
+        is_there = key.name in _names_on(cursor, table)
+    if not is_there:
+        key.add(f"{SCHEMA}.{table}", parent)
+
+
+def _names_on(cursor: CursorWrapper, table: str) -> set[str]:
+    """What is defined on the successor so far."""
     cursor.execute(
         """
-        SELECT conname, pg_get_constraintdef(oid) FROM pg_constraint
-        WHERE conrelid = %s::regclass AND contype IN ('p', 'u') ORDER BY contype, conname
+        SELECT relname FROM pg_index JOIN pg_class ON pg_class.oid = indexrelid
+        WHERE indrelid = %(table)s::regclass
+        UNION ALL SELECT conname FROM pg_constraint
+        WHERE conrelid = %(table)s::regclass AND convalidated
+        UNION ALL SELECT tgname FROM pg_trigger WHERE tgrelid = %(table)s::regclass
         """,
-        [table],
+        {"table": f"{SCHEMA}.{table}"},
     )
-    definitions = [
-        f"ALTER TABLE {successor} ADD CONSTRAINT {name} {definition}"
-        for name, definition in cursor.fetchall()
-    ]
-    cursor.execute(
-        """
-        SELECT pg_get_indexdef(indexrelid) FROM pg_index
-        WHERE indrelid = %s::regclass
-            AND NOT EXISTS (SELECT FROM pg_constraint WHERE conindid = indexrelid
-                            AND conrelid = indrelid)
-        UNION ALL
-        SELECT pg_get_triggerdef(oid) FROM pg_trigger
-        WHERE tgrelid = %s::regclass AND NOT tgisinternal
-        """,
-        [table, table],
-    )
-    for (definition,) in cursor.fetchall():
-        spelled = definition.replace(f" ON public.{table} ", f" ON {successor} ", 1)
-        if spelled == definition:
-            raise AssertionError(f"not a definition on {table}: {definition}")
-        definitions.append(spelled)
-    return definitions
+    return {row[0] for row in cursor.fetchall()}
+
+
+def analyze(table: str) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(f"ANALYZE {SCHEMA}.{table}")
+
+
+def take_over(tables: Collection[str]) -> None:
+    """Put every successor in its table's place. Within the final transaction.
+
+    Raises NotEmpty where a live table has got rows meanwhile.
+    """
+    if not tables:
+        return
+    names = ", ".join(tables)
+    with connection.cursor() as cursor:
+        cursor.execute(f"LOCK TABLE {names} IN ACCESS EXCLUSIVE MODE")
+        grants, inbound = [], []
+        for table in tables:
+            if not is_empty(table):
+                raise NotEmpty(
+                    f"{table} was empty when the import began and has rows now."
+                    " Run it again with --resume: it will compare them."
+                )
+            grants += _grants(cursor, table)
+            inbound += [
+                key
+                for key in foreign_keys(table, inbound=True)
+                if key.table not in tables and not key.table.startswith(f"{SCHEMA}.")
+            ]
+            _carry_sequence(cursor, table, f"{SCHEMA}.{table}")
+        for key in inbound:
+            cursor.execute(f"ALTER TABLE {key.table} DROP CONSTRAINT {key.name}")
+        cursor.execute(f"DROP TABLE {names}")
+        for table in tables:
+            cursor.execute(f"ALTER TABLE {SCHEMA}.{table} SET SCHEMA public")
+        for key in inbound:
+            key.add(key.table, key.parent)
+        for grant in grants:
+            cursor.execute(grant)
 
 
 def _grants(cursor: CursorWrapper, table: str) -> list[str]:

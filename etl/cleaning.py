@@ -4,6 +4,7 @@ Repairs are made only where one reading is certain: the columns' types decide wh
 that lost its quote, and two readings of equal merit are a rejection.
 """
 
+import dataclasses
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -18,6 +19,8 @@ MAX_CONTINUATION = 100
 # Longer lines are not searched for a reading: the search grows with the square of their commas.
 MAX_TOKENS = 60
 MAX_MENDED = 8_192
+# Of a refused value, characters.
+MAX_SHOWN = 100
 
 _FIELD = re.compile(r'[ \t]*"((?:(?>[^"]|""))*+)"[ \t]*(?=,|\Z)|([^",]*+)(?=,|\Z)')
 _OPEN_FIELD = re.compile(r'[ \t]*"(?:(?>[^"]|""))*+\Z')
@@ -31,14 +34,18 @@ class Row:
     repairs: list[str]
     lines: int = 1
 
-    def as_csv(self) -> bytes:
-        return (",".join(map(_csv, self.values)) + "\n").encode()
+    def as_csv(self, order: Sequence[int]) -> bytes:
+        """A line of the values at these places."""
+        return (",".join(_csv(self.values[place]) for place in order) + "\n").encode()
 
 
 @dataclass(frozen=True, slots=True)
 class Rejection:
+    """`value` is the beginning of what was refused, where it is one field: for people to read."""
+
     reason: str
     column: str = ""
+    value: str = dataclasses.field(default="", compare=False)
 
 
 Following = Callable[[int], Sequence[bytes]]
@@ -52,6 +59,15 @@ class Cleaner:
         one_line = b",".join(column.kind.fast for column in columns)
         # Possessive: a run is matched in one pass, and no line is tried twice.
         self.fast = re.compile(rb"(?:(?>" + one_line + rb"\r?\n))*+")
+        self._fields = re.compile(
+            rb",".join(rb"(" + column.kind.fast + rb")" for column in columns) + rb"\r?\n"
+        )
+
+    def reordered(self, run: bytes, order: Sequence[int]) -> bytes:
+        """A run of clean lines with its columns in another order."""
+        return self._fields.sub(
+            b",".join(b"\\g<%d>" % (place + 1) for place in order) + rb"\n", run
+        )
 
     def clean(self, line: bytes, following: Following) -> Row | Rejection:
         """A row or a rejection of this line; `following(n)` shows the lines after it."""
@@ -85,7 +101,7 @@ class Cleaner:
             try:
                 value, repair = column.kind.clean(field)
             except Unclean as unclean:
-                return Rejection(unclean.reason, column.name)
+                return Rejection(unclean.reason, column.name, field.text[:MAX_SHOWN])
             values.append(value)
             if repair is not None:
                 repairs.append(repair)

@@ -185,7 +185,10 @@ def _instant(field: Field) -> Cleaned:
         raise Unclean("bad_date")
     if instant.tzinfo is None:
         instant = instant.replace(tzinfo=UTC)
-    return round(instant.timestamp() * 1000), "date_form"
+    milliseconds = round(instant.timestamp() * 1000)
+    if milliseconds < 0:
+        raise Unclean("bad_date")
+    return milliseconds, "date_form"
 
 
 def _nullable(clean: Callable[[Field], Cleaned]) -> Callable[[Field], Cleaned]:

@@ -1,8 +1,6 @@
 """The ten files of products and reviews: their columns, their tables, and who refers to whom."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
-from pathlib import Path
+from dataclasses import dataclass
 
 from etl.columns import (
     BOOLEAN,
@@ -30,28 +28,33 @@ ID = Column("id", OWN_ID)
 class FileKind:
     """name: of the file, without ending; others: names that other releases gave it.
 
-    `loads` is the SQL of a staged column where the table holds something else than was staged.
+    The first columns are those that other rows refer to or that refer to other rows, digits all.
     """
 
     name: str
     table: str
     columns: tuple[Column, ...]
     others: tuple[str, ...] = ()
-    loads: dict[str, str] = field(default_factory=dict)
-    # Set when a row changes, by the table's own rule.
+    # The column that says when a row changed, by the table's own rule.
     touched: str = ""
-    # SQL that must hold of a staged row, with the reason of a rejection where it does not.
-    rule: str = ""
-    rule_reason: str = ""
-    rule_column: str = ""
+    # Two references that must not be the same.
+    apart: tuple[str, str] | None = None
+
+    @property
+    def references(self) -> tuple[Column, ...]:
+        return tuple(column for column in self.columns if column.parent)
+
+    @property
+    def table_columns(self) -> list[str]:
+        """The table's columns that files bring, in the order of `columns`."""
+        return [column.table_column for column in self.columns]
 
     @property
     def parent_tables(self) -> set[str]:
-        return {KINDS[column.parent].table for column in self.columns if column.parent}
+        return {KINDS[column.parent].table for column in self.references}
 
-    def loaded(self, column: Column, row: str = "staged") -> str:
-        """SQL of the table's value of a column, from a staged row."""
-        return self.loads.get(column.name, f"{row}.{column.name}").replace("staged.", f"{row}.")
+    def position(self, name: str) -> int:
+        return next(place for place, column in enumerate(self.columns) if column.name == name)
 
 
 PRODUCT = FileKind(
@@ -118,9 +121,7 @@ RELATED = FileKind(
         Column("current_product_id", REFERENCE, target="product_id", parent="product"),
         Column("related_product_id", REFERENCE, parent="product"),
     ),
-    rule="staged.current_product_id <> staged.related_product_id",
-    rule_reason="self_relation",
-    rule_column="related_product_id",
+    apart=("current_product_id", "related_product_id"),
 )
 REVIEWS = FileKind(
     "reviews",
@@ -139,7 +140,6 @@ REVIEWS = FileKind(
         Column("response", NULL_TEXT),
         Column("helpfulness", COUNT, target="source_helpfulness"),
     ),
-    loads={"date": "('epoch'::timestamptz + staged.date * interval '1 millisecond')"},
 )
 REVIEWS_PHOTOS = FileKind(
     "reviews_photos",
@@ -173,74 +173,3 @@ OTHER_FILES = {"cart", "questions", "answers", "answers_photos"}
 
 class SourceError(Exception):
     """The given files cannot be imported as they are; the message says what to do."""
-
-
-@dataclass(frozen=True, slots=True)
-class Sources:
-    """paths: what to load, by kind, parents first; left: files beside them, with the reason."""
-
-    paths: list[tuple[FileKind, Path]]
-    left: list[tuple[Path, str]]
-
-
-def find_sources(given: Sequence[Path], wanted: Sequence[FileKind], command: str) -> Sources:
-    """Recognise the files by name. Folders are searched, not their subfolders.
-
-    Raises SourceError for a missing path, an unknown file that was named itself, two files of one
-    kind, or nothing to load.
-    """
-    found: dict[str, Path] = {}
-    left: list[tuple[Path, str]] = []
-    for path, is_named in _expand(given):
-        kind = _kind_of(path)
-        if not path.is_file() or path.suffix.lower() != ".csv":
-            if is_named:
-                raise SourceError(f"{path} is no CSV file. Its name must end in .csv.")
-            left.append((path, "no plain CSV file; left alone"))
-        elif kind is None or kind not in wanted:
-            reason = _left_reason(path, kind, command)
-            if is_named and kind is None:
-                raise SourceError(f"{path} is not a file that {command} knows. {_names(wanted)}")
-            left.append((path, reason))
-        elif kind.name in found:
-            raise SourceError(f"{found[kind.name]} and {path} are both {kind.name}; give one.")
-        else:
-            found[kind.name] = path
-    if not found:
-        raise SourceError(f"There is nothing to import here. {_names(wanted)}")
-    return Sources([(kind, found[kind.name]) for kind in wanted if kind.name in found], left)
-
-
-def _expand(given: Sequence[Path]) -> list[tuple[Path, bool]]:
-    paths: list[tuple[Path, bool]] = []
-    for path in given:
-        if path.is_dir():
-            paths += [(child, False) for child in sorted(path.iterdir()) if _is_csv(child)]
-        elif path.exists():
-            paths.append((path, True))
-        else:
-            raise SourceError(f"{path} does not exist. Check the path.")
-    return paths
-
-
-def _is_csv(path: Path) -> bool:
-    """Whether it looks like a CSV file, so that it is named at least."""
-    return ".csv" in path.name.lower() and not path.name.startswith(".")
-
-
-def _kind_of(path: Path) -> FileKind | None:
-    stem = path.stem.lower()
-    return next((kind for kind in KINDS.values() if stem in (kind.name, *kind.others)), None)
-
-
-def _left_reason(path: Path, kind: FileKind | None, command: str) -> str:
-    if kind is not None:
-        other = "import_products" if kind in PRODUCT_FILES else "import_reviews"
-        return f"left for {other}"
-    if path.stem.lower() in OTHER_FILES:
-        return "left for another command (cart and Q&A)"
-    return f"not known to {command}; left alone"
-
-
-def _names(wanted: Sequence[FileKind]) -> str:
-    return "It knows " + ", ".join(f"{kind.name}.csv" for kind in wanted) + "."

@@ -1,87 +1,395 @@
 """An import from its files to its final transaction.
 
-1. Headers are read; nothing is touched before all of them hold.
-2. Each file goes into a staging table, line by line accounted for.
-3. References and repeated ids are checked there.
-4. A filled table is compared; for an empty one a successor is built beside it.
-5. One transaction, through the write door with the scope `epoch`, makes everything visible.
+1. Each file is read into a table of the schema `etl`, every line accounted for: bad ones, orphans
+   and repeated ids stay out.
+2. Where the live table is empty, that one is its successor, and is indexed and constrained;
+   otherwise it is compared, and what differs is noted.
+3. One transaction, through the write door with the scope `epoch`, makes everything visible.
 
-A process killed before the end of 5 leaves the tables as they were; what it left in the schema
-`etl` is dropped by the next run.
+Two lanes do 1 and 2, each step committed when it is done, parents before children. A process that
+is killed before the end of 3 leaves the tables as they were; what it left in the schema `etl` is
+dropped by the next run, or used by one that resumes it.
 """
 
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
 
-from django.db import DatabaseError, connection
+from django.db import DatabaseError, connection, transaction
 
 from atelier.core.publishing import EPOCH, publish
-from etl import aggregates, building, merging, staging
-from etl.files import FileKind, SourceError, Sources
+from etl import aggregates, building, fingerprints, merging, staging
+from etl.building import ForeignKey
+from etl.files import KINDS, FileKind
+from etl.keys import AnyOf, IdSet
+from etl.merging import Changes
+from etl.models import ImportFile
 from etl.progress import Progress
-from etl.report import FileReport, RejectsFile
+from etl.report import FileReport
 from etl.staging import SCHEMA, Staged
+from etl.tasks import Lanes, Task
 from reviews import services as review_services
 
-# Any number, as long as every import asks for the same.
-IMPORT_LOCK = 0x61746C72
+# Any numbers, as long as every import asks for the same. The first is held by the run, the second
+# shared by its lanes, which may outlive it for a moment when it is killed.
+IMPORT_LOCK, LANE_LOCK = 0x61746C72, 0x61746C73
+
+# What a step costs for each byte of its file, as measured, the reading of it being 1.
+PRIMARY_COST, INDEX_COST, KEY_COST, COMPARE_COST, COUNT_COST = 0.3, 0.4, 0.3, 0.6, 0.2
+UNKNOWN_BYTES = 100_000_000
+
+SESSION_SETTINGS = {
+    "statement_timeout": "0",
+    "lock_timeout": "0",
+    "idle_in_transaction_session_timeout": "0",
+    "work_mem": "128MB",
+    "maintenance_work_mem": "512MB",
+    # A killed import must not go on working in the server.
+    "client_connection_check_interval": "1s",
+}
+
+
+class TooManyRejects(Exception):
+    """More lines were rejected than --max-errors allows."""
+
+
+class DryRun(Exception):
+    """Rolls the final transaction of a dry run back."""
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
-    """What step 4 found: changes for filled tables, successors for empty ones."""
+class Options:
+    """on_conflict: update, skip or fail; max_errors: a number, or with `%` a share of the records
+    read, empty for any."""
 
-    changes: list[merging.Changes]
-    successors: building.Successors
+    on_conflict: str = "update"
+    max_errors: str = ""
+    is_dry_run: bool = False
+    deletes_absent: bool = False
 
-    def __bool__(self) -> bool:
-        return bool(self.successors.tables) or any(self.changes)
-
-
-def open_files(sources: Sources) -> list[Staged]:
-    """Read every header. Raises SourceError before anything is touched."""
-    return [
-        Staged(kind, path, staging.read_header(kind, path), FileReport(kind.name, path))
-        for kind, path in sources.paths
-    ]
-
-
-def import_files(
-    files: Sequence[Staged],
-    rejects: RejectsFile,
-    progress: Progress,
-    record: Callable[[], None] = lambda: None,
-) -> list[FileReport]:
-    """Import the opened files; their reports, each checked to account for every line.
-
-    The session must hold the lock of `take_lock`. `record` is called within the final
-    transaction, when the reports and the rejects file are complete.
-    """
-    _prepare()
-    try:
-        for staged in files:
-            progress.begin(f"read {staged.path.name}", staged.path.stat().st_size)
-            staging.stage(staged, rejects, progress)
-        for staged in files:
-            progress.begin(f"check {staged.path.name}")
-            staging.check_staged(staged, files)
-            staging.write_rejects(staged, rejects)
-        rejects.finish()
-        _publish(_plan(files, progress), files, progress, record)
-    finally:
-        # Where PostgreSQL is gone, the next run drops them.
-        with suppress(DatabaseError):
-            _drop_leftovers()
-    return [staged.report for staged in files]
+    def refuse_rejects(self, reports: Sequence[FileReport], *, is_all_read: bool) -> None:
+        """Raises TooManyRejects. A share is known only when everything is read."""
+        limit = self.max_errors
+        rejected = sum(report.rejected for report in reports)
+        if limit.endswith("%"):
+            read = sum(report.read for report in reports)
+            exceeded = is_all_read and rejected * 100 > float(limit[:-1]) * read
+        else:
+            exceeded = limit != "" and rejected > int(limit)
+        if exceeded:
+            raise TooManyRejects(
+                f"{rejected:,} lines were rejected, and --max-errors allows {limit}."
+            )
 
 
-def take_lock() -> None:
-    """Hold the import lock in this session. Raises SourceError while another import runs."""
+@dataclass
+class Import:
+    """One import of opened files. The session must hold the lock of `take_lock`."""
+
+    run: int
+    files: Sequence[Staged]
+    new_file: Callable[[Staged], ImportFile]
+    options: Options
+    progress: Progress
+    # What an earlier attempt has read, by the kind's name.
+    kept: dict[str, ImportFile] = field(default_factory=dict)
+    changes: dict[str, Changes] = field(default_factory=dict)
+    lanes: Lanes = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.lanes = Lanes(self.progress.begin, self.progress.end, _prepare_lane)
+        self._by_kind = {staged.kind.name: staged for staged in self.files}
+        self._by_table = {staged.kind.table: staged for staged in self.files}
+        # Successors, and foreign keys to rows that the final transaction will bring.
+        self._built: list[str] = []
+        self._late_keys: list[tuple[str, ForeignKey]] = []
+        self._known: dict[str, AnyOf] = {}
+        self._builds_aggregates = False
+
+    @property
+    def reports(self) -> list[FileReport]:
+        return [staged.report for staged in self.files]
+
+    def prepare(self) -> None:
+        """Read, check, build and compare; nothing of it is visible.
+
+        Raises SourceError, Unaccounted, TooManyRejects or Conflicts.
+        """
+        self._clear()
+        self._built = [
+            staged.kind.table
+            for staged in self.files
+            if (staged.kind.name not in self.kept or self._is_successor(staged))
+            and building.is_empty(staged.kind.table)
+        ]
+        tables = [staged.kind.table for staged in self.files]
+        self._builds_aggregates = aggregates.can_be_built(tables, self._built)
+        tasks = self._tasks()
+        self.progress.plan(tasks)
+        self.lanes.run(tasks)
+        self.options.refuse_rejects(self.reports, is_all_read=True)
+        for staged in self.files:
+            self._tell_outcome(staged)
+
+    def publish(self, record: Callable[[], None]) -> None:
+        """The final transaction; `record` is called within it, when the reports are complete.
+
+        Without a change no door is opened, and the caches keep their tags. Raises DryRun when
+        everything of a dry run is done, and undone.
+        """
+        self.progress.say("publish")
+        updates = self.options.on_conflict == "update"
+        changes = list(self.changes.values())
+        changing = [change for change in changes if change.new or (change.changed and updates)]
+        deleting = self.options.deletes_absent and any(change.absent for change in changes)
+        if not self._built and not changing and not deleting:
+            with transaction.atomic():
+                self._finish(record)
+            return
+        with publish(EPOCH):
+            fingerprints.import_is_writing()
+            self._remember_affected(deletes=deleting)
+            for change in changing:
+                merging.apply_changes(change, updates=updates)
+            if deleting:
+                self._delete_absent(changes)
+            building.take_over(self._all_built)
+            for table, key in self._late_keys:
+                key.add(table, key.parent)
+            self._recount()
+            self._finish(record)
+
+    def _finish(self, record: Callable[[], None]) -> None:
+        for staged in self.files:
+            staged.report.check_done()
+        if self.options.is_dry_run:
+            raise DryRun
+        if self.options.on_conflict != "skip":
+            for staged in self.files:
+                fingerprints.count_from_now_on(self.run, staged.kind.table, staged.touched)
+        record()
+
+    @property
+    def _all_built(self) -> list[str]:
+        made = [aggregates.COUNTS_TABLE, aggregates.SUMS_TABLE]
+        return [*self._built, *(made if self._builds_aggregates else [])]
+
+    def _remember_affected(self, *, deletes: bool) -> None:
+        """Keep the ids of what has to be counted again: once applied, the changes no longer tell
+        what was there before."""
+        reviews = self.changes.get("reviews")
+        ratings = self.changes.get("characteristic_reviews")
+        products = characteristics = aggregates.NONE
+        if reviews is not None:
+            products = aggregates.affected_products(reviews, deletes=deletes)
+        if ratings is not None:
+            characteristics = aggregates.affected_characteristics(ratings, deletes=deletes)
+        _remember("affected_product", products)
+        _remember("affected_characteristic", characteristics)
+
+    def _recount(self) -> None:
+        if aggregates.COUNTED_TABLES & set(self._built) and not self._builds_aggregates:
+            review_services.recount_reviews(products=aggregates.ALL_PRODUCTS)
+        elif {"reviews", "characteristic_reviews"} & set(self.changes):
+            review_services.recount_some(
+                products=f"SELECT id FROM {SCHEMA}.affected_product",
+                characteristics=f"SELECT id FROM {SCHEMA}.affected_characteristic",
+            )
+
+    def _delete_absent(self, changes: Sequence[Changes]) -> None:
+        for change in reversed(changes):
+            if change.absent:
+                keys = building.foreign_keys(change.kind.table, inbound=True)
+                merging.delete_absent(change, [(key.table, key.column) for key in keys])
+
+    def _tell_outcome(self, staged: Staged) -> None:
+        """What is certain before the final transaction; it counts the rest itself."""
+        report = staged.report
+        change = self.changes.get(staged.kind.name)
+        if change is None:
+            report.loaded = report.accepted
+            return
+        report.unchanged = report.accepted - change.new - change.changed
+        report.absent = change.absent
+        if self.options.on_conflict == "skip":
+            report.skipped = change.changed
+        elif self.options.on_conflict == "fail":
+            merging.refuse_conflicts(change)
+
+    def _clear(self) -> None:
+        """Drop what earlier runs left behind, but not what is to be used again."""
+        kept = [KINDS[name].table for name in self.kept]
+        made = [aggregates.COUNTS_TABLE, aggregates.SUMS_TABLE] if kept else []
+        touched = [f"touched_{table}" for table in kept]
+        drop_leftovers(keeping=[*kept, *made, *touched])
+        fingerprints.forget_unfinished(kept)
+        with connection.cursor() as cursor:
+            cursor.execute(f"CREATE SCHEMA IF NOT EXISTS {SCHEMA}")
+
+    @staticmethod
+    def _is_successor(staged: Staged) -> bool:
+        """Whether the table that an earlier attempt has filled may become the live one."""
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT relpersistence = 'p' FROM pg_class WHERE oid = %s::regclass",
+                [staged.table],
+            )
+            return bool(cursor.fetchone()[0])
+
+    def _tasks(self) -> list[Task]:
+        """Parents before children, so that whatever a task waits for stands before it."""
+        tasks: list[Task] = []
+        reads: dict[str, Task] = {}
+        ready: dict[str, Task] = {}
+        for staged in self.files:
+            kind = staged.kind
+            before = [reads[column.parent] for column in kind.references if column.parent in reads]
+            before += self._knowing(kind, tasks)
+            reads[kind.name] = self._reading(staged, before)
+            tasks.append(reads[kind.name])
+        for staged in self.files:
+            table, read = staged.kind.table, reads[staged.kind.name]
+            if table in self._built:
+                tasks += self._building(table, _size(staged), [read], ready)
+            else:
+                ready[table] = Task(
+                    *("compare", table),
+                    partial(self._compare, staged),
+                    after=[read],
+                    cost=COMPARE_COST * _size(staged),
+                )
+                tasks.append(ready[table])
+        if self._builds_aggregates:
+            tasks += self._counting(reads, ready)
+        return tasks
+
+    def _knowing(self, kind: FileKind, tasks: list[Task]) -> list[Task]:
+        """Make the ids known that rows of this kind may refer to."""
+        if kind.name in self.kept:
+            return []
+        for column in kind.references:
+            parent = KINDS[column.parent]
+            if parent.name in self._known:
+                continue
+            staged = self._by_kind.get(parent.name)
+            live = IdSet()
+            sets = [live] if staged is None else [staged.accepted, live]
+            self._known[parent.name] = AnyOf(sets)
+            if not building.is_empty(parent.table):
+                tasks.append(Task("look at", parent.table, partial(_add_ids, live, parent.table)))
+            if staged is not None and parent.name in self.kept:
+                ids = partial(_add_ids, staged.accepted, staged.table)
+                tasks.append(Task("look at", staged.table, ids))
+        parents = {KINDS[column.parent].table for column in kind.references}
+        return [task for task in tasks if task.about.removeprefix(f"{SCHEMA}.") in parents]
+
+    def _reading(self, staged: Staged, before: list[Task]) -> Task:
+        kept = self.kept.get(staged.kind.name)
+        run = partial(self._read, staged) if kept is None else partial(self._keep, staged, kept)
+        cost = _size(staged) if kept is None else 0
+        return Task("read", staged.source.name, run, after=before, cost=cost)
+
+    def _read(self, staged: Staged) -> int:
+        rows = staging.fill(
+            staged,
+            self.new_file(staged),
+            is_successor=staged.kind.table in self._built,
+            known=self._known,
+            tick=self._tick,
+            # Rows that are skipped stay otherwise than in the file.
+            stores=self.options.on_conflict != "skip",
+        )
+        if staged.kind.name not in self._known and not self.options.deletes_absent:
+            # Nobody asks for these ids any more.
+            staged.accepted = IdSet()
+        return rows
+
+    @staticmethod
+    def _keep(staged: Staged, file: ImportFile) -> int:
+        staged.report.read_from(file)
+        staged.file = file
+        return staged.report.accepted
+
+    def _tick(self, staged: Staged) -> None:
+        self.lanes.check()
+        self.options.refuse_rejects(self.reports, is_all_read=False)
+        self.progress.advance(
+            staged.source.name, staged.text.taken, staged.size, staged.report.read
+        )
+
+    def _compare(self, staged: Staged) -> int:
+        change = merging.find_changes(staged)
+        if self.options.deletes_absent and change.absent:
+            merging.find_absent(change)
+        self.changes[staged.kind.name] = change
+        return staged.report.accepted
+
+    def _building(
+        self, table: str, size: float, before: list[Task], ready: dict[str, Task]
+    ) -> list[Task]:
+        """Give a filled successor all that the live table has: keys, indexes, foreign keys,
+        statistics. `ready` gets the task after which it can be referred to."""
+        uses = frozenset({table})
+        keys, others = [], []
+        for definition in building.definitions(table):
+            made = partial(_count_none, partial(building.define, table, definition))
+            about, cost = f"{table}.{definition.name}", size * INDEX_COST
+            if definition.is_key:
+                cost = size * PRIMARY_COST
+                keys.append(Task("index", about, made, after=before, uses=uses, cost=cost))
+            elif definition.sort == "index":
+                others.append(Task("index", about, made, after=keys or before, cost=cost))
+            else:
+                others.append(Task("guard", about, made, after=keys or before, uses=uses))
+        ready[table] = (keys or before)[-1]
+        tasks = [*keys, *others]
+        for key in building.foreign_keys(table):
+            after = [*tasks, *([ready[key.parent]] if key.parent in ready else [])]
+            made = partial(_count_none, partial(self._constrain, table, key))
+            cost = size * KEY_COST
+            about = f"{table}.{key.column}"
+            tasks.append(Task("constrain", about, made, after=after, uses=uses, cost=cost))
+        statistics = partial(_count_none, partial(building.analyze, table))
+        tasks.append(Task("analyze", table, statistics, after=tasks[:], uses=uses))
+        return tasks
+
+    def _constrain(self, table: str, key: ForeignKey) -> None:
+        """To a successor, or to a live table; where rows are still to come there, at the end."""
+        if key.parent in self._all_built:
+            building.constrain(table, key, f"{SCHEMA}.{key.parent}")
+            return
+        parent = self._by_table.get(key.parent)
+        if parent is not None and self.changes[parent.kind.name].new:
+            self._late_keys.append((table, key))
+        else:
+            building.constrain(table, key, key.parent)
+
+    def _counting(self, reads: dict[str, Task], ready: dict[str, Task]) -> list[Task]:
+        reviews = self._by_kind["reviews"]
+        counts = Task(
+            *("count", aggregates.COUNTS_TABLE, aggregates.build_counts),
+            after=[reads["reviews"]],
+            cost=COUNT_COST * _size(reviews),
+        )
+        rated = self._by_kind.get("characteristic_reviews")
+        sums = Task(
+            *("count", aggregates.SUMS_TABLE),
+            partial(aggregates.build_sums, rated.table if rated else aggregates.RATINGS_TABLE),
+            after=[reads["characteristic_reviews"]] if rated else [],
+            cost=COUNT_COST * _size(rated) if rated else 0,
+        )
+        tasks = [counts, sums]
+        for task in (counts, sums):
+            tasks += self._building(task.about, task.cost / 10, [task], ready)
+        return tasks
+
+
+def take_lock() -> bool:
+    """Hold the import lock in this session; False while another import holds it."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_try_advisory_lock(%s)", [IMPORT_LOCK])
-        if not cursor.fetchone()[0]:
-            raise SourceError("Another import is running. Wait for it to end, then try again.")
+        return bool(cursor.fetchone()[0])
 
 
 def release_lock() -> None:
@@ -90,107 +398,56 @@ def release_lock() -> None:
         cursor.execute("SELECT pg_advisory_unlock(%s)", [IMPORT_LOCK])
 
 
-def _prepare() -> None:
-    _drop_leftovers()
+def prepare_session() -> None:
+    """Settings of a long import, and the end of whatever lanes a killed one left working."""
+    _set_session()
     with connection.cursor() as cursor:
-        cursor.execute(f"CREATE SCHEMA IF NOT EXISTS {SCHEMA}")
-        for setting, value in (
-            ("statement_timeout", "0"),
-            ("lock_timeout", "0"),
-            ("idle_in_transaction_session_timeout", "0"),
-            ("work_mem", "128MB"),
-            ("maintenance_work_mem", "512MB"),
-            # A killed import must not go on working in the server.
-            ("client_connection_check_interval", "1s"),
-        ):
-            cursor.execute("SELECT set_config(%s, %s, false)", [setting, value])
+        cursor.execute("SELECT pg_advisory_lock(%s), pg_advisory_unlock(%s)", [LANE_LOCK] * 2)
 
 
-def _drop_leftovers() -> None:
+def drop_leftovers(keeping: Sequence[str] = ()) -> None:
+    """Drop the tables of the schema `etl`, but for those named."""
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT format('%%I.%%I', schemaname, tablename) FROM pg_tables WHERE schemaname = %s",
-            [SCHEMA],
+            "SELECT format('%%I.%%I', schemaname, tablename) FROM pg_tables"
+            " WHERE schemaname = %s AND tablename <> ALL(%s)",
+            [SCHEMA, list(keeping)],
         )
         tables = [row[0] for row in cursor.fetchall()]
         if tables:
             cursor.execute(f"DROP TABLE {', '.join(tables)} CASCADE")
 
 
-def _plan(files: Sequence[Staged], progress: Progress) -> Plan:
-    """Build the empty tables that can be built, and compare all others."""
-    changes: list[merging.Changes] = []
-    successors = building.Successors()
-    counted = {staged.kind.table for staged in files} & aggregates.COUNTED_TABLES
-    may_build_counted = not counted or aggregates.can_be_built(counted)
-    growing: set[str] = set()
-    for staged in files:
-        kind = staged.kind
-        is_built = (
-            building.is_empty(kind.table)
-            # A key to rows that are not there yet would be checked under the final locks.
-            and not growing & kind.parent_tables
-            # So would a recount.
-            and (kind.table not in aggregates.COUNTED_TABLES or may_build_counted)
-        )
-        if is_built:
-            progress.begin(f"build {kind.table}")
-            staged.report.loaded = _build(staged, successors)
-        else:
-            progress.begin(f"compare {kind.table}")
-            found = merging.find_changes(staged)
-            staged.report.unchanged = _staged_rows(staged) - found.new - found.changed
-            changes.append(found)
-            if found.new:
-                growing.add(kind.table)
-    aggregates.build_aggregates(successors)
-    return Plan(changes, successors)
-
-
-def _build(staged: Staged, successors: building.Successors) -> int:
-    if not _staged_rows(staged):
-        return 0
-    kind: FileKind = staged.kind
-    columns = ", ".join(column.table_column for column in staged.columns)
-    values = ", ".join(kind.loaded(column) for column in staged.columns)
-    return successors.build(
-        kind.table, columns, f"SELECT {values} FROM {staged.table} staged ORDER BY n"
-    )
-
-
-def _staged_rows(staged: Staged) -> int:
+def _prepare_lane() -> None:
+    _set_session()
     with connection.cursor() as cursor:
-        cursor.execute(f"SELECT count(*) FROM {staged.table}")
-        return int(cursor.fetchone()[0])
+        # What it writes is lost with the server's crash at worst, and then read again.
+        cursor.execute("SET synchronous_commit = off")
+        cursor.execute("SELECT pg_advisory_lock_shared(%s)", [LANE_LOCK])
 
 
-def _publish(
-    plan: Plan, files: Sequence[Staged], progress: Progress, record: Callable[[], None]
-) -> None:
-    """The final transaction, the record of the run included. Without a change no door is opened,
-    and the caches keep their tags."""
-    progress.begin("publish")
-    if not plan:
-        _check(files)
-        record()
-        return
-    with publish(EPOCH):
-        _remember(aggregates.affected_products(plan.changes))
-        for changes in plan.changes:
-            merging.apply_changes(changes)
-        if any(changes.touches_aggregates for changes in plan.changes):
-            review_services.recount_reviews(products=f"SELECT id FROM {SCHEMA}.affected")
-        plan.successors.take_over()
-        _check(files)
-        record()
-
-
-def _remember(query: str) -> None:
-    """Keep the affected products' ids: once applied, the changes no longer tell the old ones."""
+def _set_session() -> None:
     with connection.cursor() as cursor:
-        cursor.execute(f"CREATE UNLOGGED TABLE {SCHEMA}.affected AS SELECT * FROM ({query}) a (id)")
+        for setting, value in SESSION_SETTINGS.items():
+            cursor.execute("SELECT set_config(%s, %s, false)", [setting, value])
 
 
-def _check(files: Sequence[Staged]) -> None:
-    for staged in files:
-        staged.report.check()
+def _count_none(run: Callable[[], None]) -> int:
+    run()
+    return 0
+
+
+def _add_ids(ids: IdSet, table: str) -> int:
+    for some in staging.stored_ids(table):
+        ids.add(some)
+    return 0
+
+
+def _size(staged: Staged) -> float:
+    return float(staged.size or UNKNOWN_BYTES)
+
+
+def _remember(name: str, query: str) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(f"DROP TABLE IF EXISTS {SCHEMA}.{name}")
+        cursor.execute(f"CREATE UNLOGGED TABLE {SCHEMA}.{name} AS SELECT * FROM ({query}) a (id)")

@@ -2,13 +2,17 @@
 
 import re
 from itertools import takewhile
-from typing import BinaryIO
+from typing import Protocol
 
 BLOCK_BYTES = 1 << 20
 MAX_LINE_BYTES = 1 << 20
 # What is kept of a line that is too long to be one.
 KEPT_BYTES = 4096
 UTF8_BOM = b"\xef\xbb\xbf"
+
+
+class Stream(Protocol):
+    def read(self, size: int, /) -> bytes: ...
 
 
 class TooLong(Exception):
@@ -26,7 +30,7 @@ class Lines:
     at most, whatever the stream contains. A byte-order mark at the start is passed over.
     """
 
-    def __init__(self, stream: BinaryIO, *, block_bytes: int = BLOCK_BYTES) -> None:
+    def __init__(self, stream: Stream, *, block_bytes: int = BLOCK_BYTES) -> None:
         self._stream = stream
         self._block_bytes = block_bytes
         self._buffer = stream.read(max(block_bytes, len(UTF8_BOM)))
@@ -38,9 +42,15 @@ class Lines:
         self.number = 0
         self._complete()
 
-    def run(self, pattern: re.Pattern[bytes]) -> bytes:
-        """The longest run of lines, within this block, that matches; empty where none does."""
-        match = pattern.match(self._buffer, self._position, self._valid_end)
+    def run(self, pattern: re.Pattern[bytes], limit: int = 0) -> bytes:
+        """The longest run of lines, within this block, that matches; empty where none does.
+
+        It takes `limit` bytes at most, which must end with a line; 0 is all there are.
+        """
+        stop = self._valid_end
+        if limit:
+            stop = min(stop, self._position + limit)
+        match = pattern.match(self._buffer, self._position, stop)
         if match is None or match.end() == self._position:
             return b""
         end = self._before_long_line(self._position, match.end())
@@ -48,6 +58,19 @@ class Lines:
         self._position = end
         self.number += run.count(b"\n")
         return run
+
+    def window(self) -> bytes:
+        """The complete lines that are in the buffer, or empty at the end; none of them is taken."""
+        while self._position >= self._end and not self._ended:
+            if len(self._buffer) - self._position > MAX_LINE_BYTES:
+                break
+            self._append()
+        return self._buffer[self._position : self._end]
+
+    def take(self, size: int, count: int) -> None:
+        """Pass over so many bytes of the window, which are so many lines."""
+        self._position += size
+        self.number += count
 
     def line(self) -> bytes | None:
         """The next line without its line feed, or None at the end. Raises TooLong past such one."""
@@ -68,11 +91,20 @@ class Lines:
     def peek(self, count: int) -> list[bytes]:
         """Up to `count` lines that follow, without taking them; a line too long ends them."""
         while not self._ended and len(self._buffer) - self._position < 2 * MAX_LINE_BYTES:
-            if self._buffer.count(b"\n", self._position, self._end) >= count:
+            if len(self._ahead(count)) == count:
                 break
             self._append()
-        lines = self._buffer[self._position : self._end].split(b"\n", count)[:-1][:count]
-        return list(takewhile(lambda line: len(line) <= MAX_LINE_BYTES, lines))
+        return list(takewhile(lambda line: len(line) <= MAX_LINE_BYTES, self._ahead(count)))
+
+    def _ahead(self, count: int) -> list[bytes]:
+        """Up to `count` lines that are complete in the buffer."""
+        lines: list[bytes] = []
+        start = self._position
+        while len(lines) < count and start < self._end:
+            stop = self._buffer.index(b"\n", start)
+            lines.append(self._buffer[start:stop])
+            start = stop + 1
+        return lines
 
     def skip(self, count: int) -> None:
         """Pass over `count` lines, a block at a time where it can."""

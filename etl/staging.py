@@ -1,282 +1,361 @@
-"""Reading a file into its staging table, and finding there what one line cannot show.
+"""Files on their way into PostgreSQL: each goes into a table of the schema `etl`, of the same name
+and with the same columns as the one it is for, in a transaction of its own.
 
-A staging table has the file's columns and `n`, the ordinal of the row among those staged, by which
-a row is traced back to its line.
+Where the live table is empty that is its successor, which takes its place in the end; otherwise an
+unlogged table with the file's columns, to be compared.
 """
 
-from bisect import bisect_right
-from collections.abc import Iterator, Sequence
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
+from typing import IO
 
-from django.db import connection
+import numpy as np
+import psycopg
+from django.db import connection, transaction
 from django.db.backends.utils import CursorWrapper
 
-from etl.cleaning import Cleaner, Rejection, Row
-from etl.columns import Column
-from etl.files import KINDS, FileKind, SourceError
+from etl import fingerprints
+from etl.columns import FIRST_OWN_ID, INSTANT, Column
+from etl.files import FileKind, SourceError
+from etl.fingerprints import Fingerprints
+from etl.keys import IdSet, Integers, Known
 from etl.lines import Lines, TooLong
-from etl.progress import Progress
-from etl.report import FileReport, RejectsFile
+from etl.models import ImportFile, ImportReject
+from etl.reading import Reader, Reject, Repeat, kind_by_header, read_header
+from etl.report import FileReport, Unaccounted
+from etl.sources import Found, Source, Text, names_of
 
 SCHEMA = "etl"
-FETCHED_ROWS = 10_000
-
-
-@dataclass(slots=True)
-class Origins:
-    """Which line a staged row came from, kept as the places where the distance changes."""
-
-    ordinals: list[int] = field(default_factory=list)
-    distances: list[int] = field(default_factory=list)
-    spans: dict[int, int] = field(default_factory=dict)
-
-    def note(self, ordinal: int, line: int) -> None:
-        distance = line - ordinal
-        if not self.distances or self.distances[-1] != distance:
-            self.ordinals.append(ordinal)
-            self.distances.append(distance)
-
-    def line_of(self, ordinal: int) -> int:
-        return ordinal + self.distances[bisect_right(self.ordinals, ordinal) - 1]
+# Lines that are set aside are kept in memory up to here, on disk beyond.
+SPOOLED_BYTES = 4 << 20
+COPIED_BYTES = 1 << 20
+IDS_AT_ONCE = 1 << 16
 
 
 @dataclass(slots=True)
 class Staged:
-    """A file, its columns in its own order, and its staging table."""
+    """A file, open behind its header, its columns in its own order, and its account."""
 
     kind: FileKind
-    path: Path
+    source: Source
+    text: Text
+    lines: Lines
+    header: bytes
     columns: list[Column]
     report: FileReport
-    origins: Origins = field(default_factory=Origins)
-    header: bytes = b""
+    size: int
+    identity: str
+    accepted: IdSet = field(default_factory=IdSet)
+    # Its line in the record of the run, once it is read.
+    file: ImportFile | None = None
 
     @property
     def table(self) -> str:
-        return f"{SCHEMA}.stage_{self.kind.name}"
+        return f"{SCHEMA}.{self.kind.table}"
 
     @property
-    def rejects_table(self) -> str:
-        return f"{SCHEMA}.reject_{self.kind.name}"
+    def touched(self) -> str:
+        """The table that keeps which touched rows were known when the file was read."""
+        return f"{SCHEMA}.touched_{self.kind.table}"
 
 
-def read_header(kind: FileKind, path: Path) -> list[Column]:
-    """The file's columns in its order. Raises SourceError naming what is missing or unknown.
+def open_files(found: Found, wanted: tuple[FileKind, ...], encoding: str = "") -> list[Staged]:
+    """Open every file and read its header; parents come before their children.
 
-    Case, blanks and underscores do not matter: `productId`, ` product_id` and `product_id` are one.
+    Raises SourceError before anything is touched.
     """
-    with path.open("rb") as stream:
-        try:
-            first = Lines(stream).line()
-        except TooLong:
-            first = b""
-    if not first:
-        raise SourceError(f"{path} is empty: its first line should be the header.")
-    names = first.decode("utf-8", "replace").rstrip("\r").split(",")
-    known = {_plain(column.name): column for column in kind.columns}
-    found = [known.get(_plain(name)) for name in names]
-    unknown = [name for name, column in zip(names, found, strict=True) if column is None]
-    missing = [column.name for column in kind.columns if column not in found]
-    plain = [_plain(name) for name in names]
-    doubled = sorted({name for name in plain if name and plain.count(name) > 1})
-    if unknown or missing or doubled:
-        expected = ",".join(column.name for column in kind.columns)
+    opened: dict[str, Staged] = {}
+    for kind, source in found.files:
+        staged = _open(kind, source, wanted, encoding)
+        other = opened.get(staged.kind.name)
+        if other is not None:
+            raise SourceError(
+                f"{other.source.location} and {source.location} are both {staged.kind.name};"
+                " give one."
+            )
+        opened[staged.kind.name] = staged
+    return [opened[kind.name] for kind in wanted if kind.name in opened]
+
+
+def _open(
+    kind: FileKind | None, source: Source, wanted: tuple[FileKind, ...], encoding: str
+) -> Staged:
+    size, identity = source.look()
+    text = Text(source, encoding)
+    lines = Lines(text)
+    try:
+        header = (lines.line() or b"").rstrip(b"\r")
+    except TooLong:
+        header = b""
+    if not header:
+        raise SourceError(f"{source.location} is empty: its first line should be the header.")
+    kind = kind or kind_by_header(header, wanted)
+    if kind is None:
         raise SourceError(
-            f"{path}: the header is not that of {kind.name}.csv"
-            + (f"; missing: {', '.join(missing)}" if missing else "")
-            + (f"; unknown: {', '.join(name[:40] for name in unknown[:12])}" if unknown else "")
-            + (f"; more than once: {', '.join(doubled)}" if doubled else "")
-            + f". Expected {expected}."
+            f"{source.location}: neither its name nor its header is known. {names_of(wanted)}"
         )
-    return [column for column in found if column is not None]
+    columns = read_header(kind, header, source.location)
+    report = FileReport(kind.name, source.location)
+    report.encoding = text.encoding + (", gzip" if text.is_compressed else "")
+    report.release = _release(header, columns, lines.peek(1))
+    return Staged(kind, source, text, lines, header, columns, report, size, identity)
 
 
-def _plain(name: str) -> str:
-    return name.strip().strip('"').strip().lower().replace("_", "")
+def _release(header: bytes, columns: list[Column], first: list[bytes]) -> str:
+    """Which of the legacy releases wrote it: that of 2020 has blanks in headers, and ISO dates."""
+    names = header.decode("utf-8", "replace").split(",")
+    if any(name != name.strip() for name in names):
+        return "2020"
+    if any(name != name.lower() for name in names):
+        return "2021"
+    place = next((at for at, column in enumerate(columns) if column.kind is INSTANT), None)
+    fields = first[0].split(b",") if first else []
+    if place is None or place >= len(fields):
+        return ""
+    return "2021" if fields[place].isdigit() else "2020"
 
 
-def stage(staged: Staged, rejects: RejectsFile, progress: Progress) -> None:
-    """Read the whole file into its staging table; what cannot be a row goes to the rejects."""
-    columns = ", ".join(f"{column.name} {column.kind.sql}" for column in staged.columns)
-    names = ", ".join(column.name for column in staged.columns)
-    with connection.cursor() as cursor:
+def fill(
+    staged: Staged,
+    file: ImportFile,
+    *,
+    is_successor: bool,
+    known: Mapping[str, Known],
+    tick: Callable[[Staged], None],
+    stores: bool = True,
+) -> int:
+    """Read the whole file into its table, its rejects into theirs, and save its account; the
+    number of rows that may be loaded. All of it is there or nothing.
+
+    Where the live table's fingerprints are known, the table gets only rows that are new or have
+    changed. New ones are stored for the run unless told otherwise. `tick` is called after every
+    block.
+    """
+    live = staged.kind.table
+    with (
+        transaction.atomic(),
+        connection.cursor() as cursor,
+        _spool() as rejects,
+        _spool() as rest,
+        ExitStack() as stack,
+    ):
+        file.save()
+        _create(cursor, staged, is_successor=is_successor)
+        prints = None
+        has_prints = not is_successor and fingerprints.exist(live)
+        if stores or has_prints:
+            touched = fingerprints.take_touched(cursor, live, staged.touched)
+            load = fingerprints.stored_stretch(cursor, live) if has_prints else _nothing
+            prints = stack.enter_context(Fingerprints(load, touched, has_stored=has_prints))
+        reader = Reader(
+            staged.kind,
+            staged.columns,
+            staged.lines,
+            staged.report,
+            header=staged.header,
+            known=known,
+            accepted=staged.accepted,
+            reject=lambda reject: _write_reject(rejects, file, reject),
+            repeat=lambda repeat: _write_repeat(rest, repeat),
+            fingerprints=prints,
+        )
+        copy_rows = _copy_rows_later if has_prints else _copy_rows
+        copy_rows(cursor, staged, reader, tick)
+        _refuse_changed(staged)
+        _copy_spool(cursor, rejects, _COPY_REJECTS)
+        _settle_repeats(cursor, staged, file, rest)
+        staged.report.check_read()
+        if prints and stores:
+            prints.save(cursor, file.run_id, live, is_anew=not has_prints)
+        staged.report.write_to(file)
+        file.save()
+        if not is_successor:
+            cursor.execute(f"ANALYZE {staged.table}")
+    staged.file = file
+    staged.text.close()
+    return staged.report.accepted
+
+
+def _nothing(stretch: int) -> None:
+    """No fingerprint was stored."""
+
+
+def _create(cursor: CursorWrapper, staged: Staged, *, is_successor: bool) -> None:
+    live = staged.kind.table
+    if is_successor:
+        create_successor(cursor, live)
+    else:
+        columns = ", ".join(staged.kind.table_columns)
         cursor.execute(
-            f"CREATE UNLOGGED TABLE {staged.table}"
-            f" (n bigint GENERATED ALWAYS AS IDENTITY (CACHE 1000), {columns})"
+            f"CREATE UNLOGGED TABLE {staged.table} AS SELECT {columns} FROM {live} WHERE false"
         )
-        with (
-            staged.path.open("rb") as stream,
-            cursor.copy(
-                f"COPY {staged.table} ({names}) FROM STDIN (FORMAT csv, NULL 'null')"
-            ) as copy,
-        ):
-            for rows in _rows(staged, Lines(stream), rejects):
-                copy.write(rows)
-                progress.advance(stream.tell(), staged.report.read)
-        cursor.execute(f"ANALYZE {staged.table}")
 
 
-def _rows(staged: Staged, lines: Lines, rejects: RejectsFile) -> Iterator[bytes]:
-    """Blocks of clean rows, as CSV. Counts each line, and writes down those it rejects."""
-    report, cleaner = staged.report, Cleaner(staged.columns)
-    ordinal = 0
-    if lines.has_bom:
-        report.repairs["bom"] += 1
-    staged.header = (lines.line() or b"").rstrip(b"\r")
-    while True:
-        first = lines.number + 1
-        run = lines.run(cleaner.fast)
-        if run:
-            staged.origins.note(ordinal + 1, first)
-            count = lines.number + 1 - first
-            ordinal += count
-            report.read += count
-            yield _without_carriage_returns(run, report)
-            continue
-        try:
-            line = lines.line()
-        except TooLong as error:
-            report.read += 1
-            _reject(staged, rejects, lines.number, Rejection("line_too_long"), error.beginning)
-            continue
-        if line is None:
-            break
-        if not line.strip():
-            report.blank += 1
-            continue
-        report.read += 1
-        row = _row(staged, cleaner, lines, line)
-        if isinstance(row, Rejection):
-            _reject(staged, rejects, first, row, line)
-            continue
-        ordinal += 1
-        staged.origins.note(ordinal, first)
-        report.repairs.update(row.repairs)
-        if row.lines > 1:
-            lines.skip(row.lines - 1)
-            report.continued += row.lines - 1
-            staged.origins.spans[first] = row.lines
-        yield row.as_csv()
-    report.lines = lines.number
-
-
-def _without_carriage_returns(run: bytes, report: FileReport) -> bytes:
-    if b"\r" not in run:
-        return run
-    report.repairs["crlf"] += run.count(b"\r\n")
-    return run.replace(b"\r\n", b"\n")
-
-
-def _row(staged: Staged, cleaner: Cleaner, lines: Lines, line: bytes) -> Row | Rejection:
-    if line.rstrip(b"\r") == staged.header:
-        return Rejection("repeated_header")
-    return cleaner.clean(line, lines.peek)
-
-
-def _reject(
-    staged: Staged, rejects: RejectsFile, line: int, rejection: Rejection, original: bytes
-) -> None:
-    staged.report.rejects[rejection.reason] += 1
-    rejects.write(staged.path.name, line, rejection.column, rejection.reason, original)
-
-
-def check_staged(staged: Staged, parents: Sequence[Staged]) -> None:
-    """Take rows out of the staging table that refer to nothing, break the file's rule or repeat
-    an id, and note them in the rejects table."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            f"CREATE UNLOGGED TABLE {staged.rejects_table}"
-            " (n bigint PRIMARY KEY, column_name text, reason text)"
-        )
-        if staged.kind.rule:
-            _take_out(
-                cursor,
-                staged,
-                f"NOT ({staged.kind.rule})",
-                staged.kind.rule_column,
-                staged.kind.rule_reason,
-            )
-        for column in staged.columns:
-            if column.parent:
-                orphaned = _orphaned(column, parents)
-                _take_out(cursor, staged, orphaned, column.name, "missing_parent")
-        _take_out_repeated(cursor, staged)
-        cursor.execute(f"SELECT reason, count(*) FROM {staged.rejects_table} GROUP BY reason")
-        for reason, count in cursor.fetchall():
-            if reason == "duplicate":
-                staged.report.duplicate += count
-            else:
-                staged.report.rejects[reason] += count
-        cursor.execute(f"DELETE FROM {staged.rejects_table} WHERE reason = 'duplicate'")
-
-
-def _orphaned(column: Column, parents: Sequence[Staged]) -> str:
-    conditions = [f"NOT EXISTS (SELECT FROM {KINDS[column.parent].table} parent"]
-    conditions += [
-        f"NOT EXISTS (SELECT FROM {parent.table} parent"
-        for parent in parents
-        if parent.kind.name == column.parent
-    ]
-    return " AND ".join(f"{each} WHERE parent.id = staged.{column.name})" for each in conditions)
-
-
-def _take_out(
-    cursor: CursorWrapper, staged: Staged, condition: str, column: str, reason: str
-) -> None:
+def create_successor(cursor: CursorWrapper, live: str) -> None:
+    """A table like the live one, but for its keys, indexes, triggers and foreign keys."""
     cursor.execute(
-        f"""
-        WITH gone AS (DELETE FROM {staged.table} staged WHERE {condition} RETURNING staged.n)
-        INSERT INTO {staged.rejects_table} SELECT n, %s, %s FROM gone
-        """,
-        [column, reason],
+        "SELECT coalesce(array_to_string(reloptions, ', '), '') FROM pg_class"
+        " WHERE oid = %s::regclass",
+        [live],
+    )
+    options = cursor.fetchone()[0]
+    cursor.execute(
+        f"CREATE TABLE {SCHEMA}.{live} (LIKE {live} INCLUDING DEFAULTS INCLUDING GENERATED"
+        " INCLUDING IDENTITY INCLUDING CONSTRAINTS INCLUDING STORAGE)"
+        + (f" WITH ({options})" if options else "")
     )
 
 
-def _take_out_repeated(cursor: CursorWrapper, staged: Staged) -> None:
-    """Of rows with one id the first stays; a later one is a duplicate, or contradicts it."""
-    rest = [column.name for column in staged.columns if column.name != "id"]
-    same = " AND ".join(f"staged.{name} IS NOT DISTINCT FROM kept.{name}" for name in rest)
+def _copy_rows(
+    cursor: CursorWrapper, staged: Staged, reader: Reader, tick: Callable[[Staged], None]
+) -> None:
+    columns = ", ".join(staged.kind.table_columns)
+    handed = 0
+    with cursor.copy(
+        f"COPY {staged.table} ({columns}) FROM STDIN (FORMAT csv, NULL 'null')"
+    ) as copy:
+        for block, rows in reader.blocks():
+            copy.write(block)
+            handed += rows
+            tick(staged)
+    _check_stored(staged, handed, cursor.rowcount)
+
+
+def _copy_rows_later(
+    cursor: CursorWrapper, staged: Staged, reader: Reader, tick: Callable[[Staged], None]
+) -> None:
+    """The same where the session is needed while the file is read, and few rows are expected."""
+    columns = ", ".join(staged.kind.table_columns)
+    handed = 0
+    with _spool() as spool:
+        for block, rows in reader.blocks():
+            spool.write(block)
+            handed += rows
+            tick(staged)
+        _copy_spool(
+            cursor, spool, f"COPY {staged.table} ({columns}) FROM STDIN (FORMAT csv, NULL 'null')"
+        )
+    _check_stored(staged, handed, cursor.rowcount)
+
+
+def _check_stored(staged: Staged, handed: int, stored: int) -> None:
+    if stored != handed:
+        raise Unaccounted(f"{staged.source.name}: {handed} rows sent, but {stored} stored.")
+
+
+def _refuse_changed(staged: Staged) -> None:
+    if staged.identity and staged.source.look()[1] != staged.identity:
+        raise SourceError(f"{staged.source.location} was changed while it was read. Start again.")
+
+
+@contextmanager
+def _spool() -> Iterator[IO[bytes]]:
+    with tempfile.SpooledTemporaryFile(max_size=SPOOLED_BYTES) as spool:
+        yield spool
+
+
+_COPY_REJECTS = (
+    f'COPY {ImportReject._meta.db_table} (file_id, line, "column", reason, value, original)'
+    " FROM STDIN (FORMAT csv)"
+)
+
+
+def _write_reject(spool: IO[bytes], file: ImportFile, reject: Reject) -> None:
+    value = reject.value.replace('"', '""')
+    head = f'{file.pk},{reject.line},"{reject.column}",{reject.reason},"{value}",'
+    spool.write(head.encode() + _bytea(reject.original) + b"\n")
+
+
+def _write_repeat(spool: IO[bytes], repeat: Repeat) -> None:
+    spool.write(b"%d,%b,%b\n" % (repeat.line, _bytea(repeat.original), repeat.row))
+
+
+def _bytea(data: bytes) -> bytes:
+    return b"\\x" + data.hex().encode()
+
+
+def _copy_spool(cursor: CursorWrapper, spool: IO[bytes], command: str) -> None:
+    spool.seek(0)
+    with cursor.copy(command) as copy:
+        while block := spool.read(COPIED_BYTES):
+            copy.write(block)
+
+
+def _settle_repeats(
+    cursor: CursorWrapper, staged: Staged, file: ImportFile, spool: IO[bytes]
+) -> None:
+    """Of rows with one id the first was accepted; a later one is a duplicate, or contradicts it.
+
+    The first is staged, or stands in the live table as it does in the file.
+    """
+    if not spool.tell():
+        return
+    names = staged.kind.table_columns
+    columns = ", ".join(names)
+    cursor.execute(
+        "CREATE TEMPORARY TABLE repeated ON COMMIT DROP AS"
+        f" SELECT 0::bigint AS line, ''::bytea AS original, {columns} FROM {staged.table}"
+        " WHERE false"
+    )
+    _copy_spool(
+        cursor,
+        spool,
+        f"COPY repeated (line, original, {columns}) FROM STDIN (FORMAT csv, NULL 'null')",
+    )
+    same = " AND ".join(f"repeated.{name} IS NOT DISTINCT FROM kept.{name}" for name in names)
     cursor.execute(
         f"""
-        WITH repeated AS (
-            SELECT id FROM {staged.table} GROUP BY id HAVING count(*) > 1
+        WITH staged AS (
+            SELECT {columns} FROM {staged.table} WHERE id IN (SELECT id FROM repeated)
         ), kept AS (
-            SELECT DISTINCT ON (id) * FROM {staged.table} JOIN repeated USING (id) ORDER BY id, n
-        ), gone AS (
-            DELETE FROM {staged.table} staged USING kept
-            WHERE staged.id = kept.id AND staged.n > kept.n
-            RETURNING staged.n, ({same}) AS same
+            SELECT * FROM staged
+            UNION ALL
+            SELECT {columns} FROM {staged.kind.table}
+            WHERE id IN (SELECT id FROM repeated EXCEPT SELECT id FROM staged)
+        ), settled AS (
+            SELECT line, id, original, ({same}) AS is_same FROM repeated JOIN kept USING (id)
+        ), contrary AS (
+            INSERT INTO {ImportReject._meta.db_table}
+                (file_id, line, "column", reason, value, original)
+            SELECT %s, line, 'id', 'conflicting_id', id::text, original
+            FROM settled WHERE NOT is_same
+            RETURNING 1
         )
-        INSERT INTO {staged.rejects_table}
-        SELECT n, 'id', CASE WHEN same THEN 'duplicate' ELSE 'conflicting_id' END FROM gone
-        """
+        SELECT count(*), count(*) FILTER (WHERE is_same), (SELECT count(*) FROM repeated)
+        FROM settled
+        """,
+        [file.pk],
     )
+    settled, duplicate, repeated = cursor.fetchone()
+    if settled != repeated:
+        raise Unaccounted(f"{staged.source.name}: {repeated} repeated ids, {settled} known ones.")
+    staged.report.duplicate += duplicate
+    if duplicate < settled:
+        staged.report.rejects["conflicting_id"] += settled - duplicate
 
 
-def write_rejects(staged: Staged, rejects: RejectsFile) -> None:
-    """Write down the rows that the checks took out, with their original lines."""
-    with staged.path.open("rb") as stream:
-        lines = Lines(stream)
-        for ordinal, column, reason in _noted(staged):
-            number = staged.origins.line_of(ordinal)
-            lines.skip(number - 1 - lines.number)
-            span = staged.origins.spans.get(number, 1)
-            original = b"\n".join((lines.line() or b"") for _ in range(span))
-            rejects.write(staged.path.name, number, column, reason, original)
+def stored_ids(table: str) -> Iterator[Integers]:
+    """The ids of a table's rows, but for the shop's own, some of them at a time."""
+    connection.ensure_connection()
+    with (
+        transaction.atomic(),
+        psycopg.ServerCursor(connection.connection, "stored_ids") as cursor,
+    ):
+        cursor.itersize = 16
+        cursor.execute(
+            f"SELECT string_agg(int8send(id), ''::bytea) FROM {table}"
+            f" WHERE id < {FIRST_OWN_ID} GROUP BY id / {IDS_AT_ONCE}",
+            binary=True,
+        )
+        for (packed,) in cursor:
+            yield np.frombuffer(packed, ">i8").astype(np.int64)
 
 
-def _noted(staged: Staged) -> Iterator[tuple[int, str, str]]:
-    last = 0
-    with connection.cursor() as cursor:
-        while True:
-            cursor.execute(
-                f"SELECT n, column_name, reason FROM {staged.rejects_table}"
-                f" WHERE n > %s ORDER BY n LIMIT {FETCHED_ROWS}",
-                [last],
-            )
-            rows = cursor.fetchall()
-            if not rows:
-                return
-            yield from rows
-            last = rows[-1][0]
+def copy_ids(cursor: CursorWrapper, table: str, ids: Iterator[Integers]) -> None:
+    """Fill a table of one column with ids."""
+    with _spool() as spool:
+        for some in ids:
+            spool.write(b"".join(b"%d\n" % number for number in some.tolist()))
+        _copy_spool(cursor, spool, f"COPY {table} FROM STDIN (FORMAT csv)")

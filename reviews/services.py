@@ -141,6 +141,17 @@ def recount_reviews(*, products: str, params: Sequence[int] = ()) -> int:
     return sql.recount_selected()
 
 
+def recount_some(*, products: str, characteristics: str) -> int:
+    """Recount the reviews of the products whose ids a query answers, and the ratings of such
+    characteristics, in the caller's door.
+
+    Locks the products' ReviewMeta rows until the commit. Answers the number of rows that were
+    wrong.
+    """
+    sql.select(products=products, characteristics=characteristics)
+    return sql.recount_selected()
+
+
 def review_counts() -> dict[str, str]:
     """The counters of ReviewMeta, each with the SQL that counts it over a product's reviews."""
     return dict(sql.COUNTS)

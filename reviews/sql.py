@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from uuid import UUID
 
 from django.db import connection
+from django.db.backends.utils import CursorWrapper
 
 from atelier.core.database import fetch_json
 
@@ -189,11 +190,16 @@ def shift_characteristic_meta(*, review_id: int, sign: int) -> None:
         )
 
 
-# Recounting. A caller fills the temporary table `recount_product` and calls `recount_selected` in
-# the same transaction, which a write door opened.
+# Recounting. A caller fills the temporary tables `recount_product`, whose reviews are counted, and
+# `recount_characteristic`, whose ratings are added up, and calls `recount_selected` in the same
+# transaction, which a write door opened.
 CREATE_SELECTION = """
 CREATE TEMPORARY TABLE IF NOT EXISTS recount_product (product_id bigint PRIMARY KEY)
-    ON COMMIT DELETE ROWS
+    ON COMMIT DELETE ROWS;
+CREATE TEMPORARY TABLE IF NOT EXISTS recount_characteristic (characteristic_id bigint PRIMARY KEY)
+    ON COMMIT DELETE ROWS;
+DELETE FROM recount_product;
+DELETE FROM recount_characteristic
 """
 
 # The columns of ReviewMeta, each with its count over a product's reviews.
@@ -214,9 +220,8 @@ _COUNTS = f"""
 
 _SUMS = """
     SELECT rated.characteristic_id, sum(rated.value) AS value_sum, count(*) AS value_count
-    FROM recount_product
-    JOIN reviews_characteristic characteristic USING (product_id)
-    JOIN reviews_characteristicreview rated ON rated.characteristic_id = characteristic.id
+    FROM recount_characteristic
+    JOIN reviews_characteristicreview rated USING (characteristic_id)
     JOIN reviews_review review ON review.id = rated.review_id
     WHERE review.moderation <> 'rejected'
     GROUP BY rated.characteristic_id
@@ -229,13 +234,20 @@ INSERT INTO reviews_reviewmeta (product_id)
 SELECT product_id FROM recount_product
 WHERE EXISTS (SELECT FROM reviews_review review
               WHERE review.product_id = recount_product.product_id)
+    AND NOT EXISTS (SELECT FROM reviews_reviewmeta meta
+                    WHERE meta.product_id = recount_product.product_id)
 ORDER BY product_id ON CONFLICT (product_id) DO NOTHING
 """
 
 _LOCK_COUNTS = """
 SELECT count(*) FROM (
-    SELECT FROM reviews_reviewmeta JOIN recount_product USING (product_id)
-    ORDER BY product_id FOR UPDATE OF reviews_reviewmeta
+    SELECT FROM reviews_reviewmeta WHERE product_id IN (
+        SELECT product_id FROM recount_product
+        UNION
+        SELECT product_id FROM reviews_characteristic
+        JOIN recount_characteristic ON characteristic_id = reviews_characteristic.id
+    )
+    ORDER BY product_id FOR UPDATE
 ) locked
 """
 
@@ -252,10 +264,11 @@ WHERE meta.product_id = recount_product.product_id
 
 _MAKE_SUMS = """
 INSERT INTO reviews_characteristicmeta (characteristic_id, value_sum, value_count)
-SELECT characteristic.id, 0, 0
-FROM recount_product JOIN reviews_characteristic characteristic USING (product_id)
+SELECT characteristic_id, 0, 0 FROM recount_characteristic
 WHERE EXISTS (SELECT FROM reviews_characteristicreview rated
-              WHERE rated.characteristic_id = characteristic.id)
+              WHERE rated.characteristic_id = recount_characteristic.characteristic_id)
+    AND NOT EXISTS (SELECT FROM reviews_characteristicmeta meta
+                    WHERE meta.characteristic_id = recount_characteristic.characteristic_id)
 ON CONFLICT (characteristic_id) DO NOTHING
 """
 
@@ -263,34 +276,48 @@ _UPDATE_SUMS = f"""
 WITH counted AS ({_SUMS})
 UPDATE reviews_characteristicmeta meta
 SET value_sum = coalesce(counted.value_sum, 0), value_count = coalesce(counted.value_count, 0)
-FROM recount_product
-JOIN reviews_characteristic characteristic USING (product_id)
-LEFT JOIN counted ON counted.characteristic_id = characteristic.id
-WHERE meta.characteristic_id = characteristic.id
+FROM recount_characteristic LEFT JOIN counted USING (characteristic_id)
+WHERE meta.characteristic_id = recount_characteristic.characteristic_id
     AND (meta.value_sum, meta.value_count)
         IS DISTINCT FROM (coalesce(counted.value_sum, 0), coalesce(counted.value_count, 0))
 """  # noqa: S608 - constants only
 
 
 def select_products(query: str, params: Sequence[int]) -> None:
-    """Select the products whose ids the query answers, replacing the selection."""
+    """Select the products whose ids the query answers, with all of their characteristics."""
     with connection.cursor() as cursor:
         cursor.execute(CREATE_SELECTION)
-        cursor.execute("DELETE FROM recount_product")
+        _select(cursor, "recount_product", query, params)
         cursor.execute(
-            "INSERT INTO recount_product SELECT DISTINCT picked.id"  # noqa: S608 - code's own SQL
-            f" FROM ({query}) picked (id) WHERE picked.id IS NOT NULL",
-            params,
+            "INSERT INTO recount_characteristic SELECT characteristic.id"
+            " FROM recount_product JOIN reviews_characteristic characteristic USING (product_id)"
         )
 
 
-def recount_selected() -> int:
-    """Bring the aggregates of the selected products to what their reviews say.
+def select(*, products: str, characteristics: str) -> None:
+    """Select the products, and the characteristics, whose ids the queries answer."""
+    with connection.cursor() as cursor:
+        cursor.execute(CREATE_SELECTION)
+        _select(cursor, "recount_product", products, [])
+        _select(cursor, "recount_characteristic", characteristics, [])
 
-    Locks their ReviewMeta rows until the commit. Answers the number of rows that were wrong.
+
+def _select(cursor: CursorWrapper, table: str, query: str, params: Sequence[int]) -> None:
+    cursor.execute(
+        f"INSERT INTO {table} SELECT DISTINCT picked.id"  # noqa: S608 - code's own SQL
+        f" FROM ({query}) picked (id) WHERE picked.id IS NOT NULL",
+        params,
+    )
+
+
+def recount_selected() -> int:
+    """Bring the selected aggregates to what the reviews and ratings say.
+
+    Locks the products' ReviewMeta rows until the commit. Answers the number of rows that were
+    wrong.
     """
     with connection.cursor() as cursor:
-        cursor.execute("ANALYZE recount_product")
+        cursor.execute("ANALYZE recount_product, recount_characteristic")
         cursor.execute(_MAKE_COUNTS)
         cursor.execute(_LOCK_COUNTS)
         cursor.execute(_UPDATE_COUNTS)

@@ -48,9 +48,9 @@ class Application:
         return answer.split()[-1] == "False"
 
     def import_sample(self) -> list[str]:
-        """Generate and import the sample; the closing lines of the imports' summaries.
+        """Generate and import the sample; the closing lines of the import's summary.
 
-        The whole summaries are in the log `sample.log`.
+        The whole summary is in the log `sample.log`.
         """
         folder = self.config.state / "sample"
         shutil.rmtree(folder, ignore_errors=True)
@@ -58,18 +58,11 @@ class Application:
         size = str(self._sample_size())
         summaries = [
             self._manage("generate_dataset", "--products", size, "--seed", SEED, str(folder)),
-            self._import("import_products", folder),
-            self._import("import_reviews", folder),
+            self._manage("import_all", str(folder), accepted=(0, DONE_WITH_REJECTS)),
         ]
         (self.config.logs / "sample.log").write_text("\n".join(summaries))
         self._mark(SAMPLE_DONE)
         return [line for text in summaries[1:] for line in text.splitlines()[-2:]]
-
-    def _import(self, command: str, folder: Path) -> str:
-        rejects = str(self.config.state / f"rejects-{command}.csv")
-        return self._manage(
-            command, "--rejects", rejects, str(folder), accepted=(0, DONE_WITH_REJECTS)
-        )
 
     def create_admin(self) -> bool:
         """Make the staff account of `.env`. True if it was made now: its password is news."""

@@ -31,7 +31,6 @@ ENVIRON = {
     "ALLOWED_HOSTS": "localhost,127.0.0.1,[::1]",
     "CSRF_TRUSTED_ORIGINS": "",
     "STATIC_ROOT": f"{_files.name}/static",
-    "IMPORT_REJECTS_DIR": f"{_files.name}/rejects",
     "LOG_LEVEL": "INFO",
     "CATALOGUE_CAMPUS": "hr-atelier",
     "CACHE_SECONDS": "300",

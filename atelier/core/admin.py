@@ -121,7 +121,7 @@ class QuickModelAdmin(TextFields, BareRawIds, ModelAdmin):
     show_facets = ShowFacets.NEVER
     # An action changes what its page shows, never "all rows".
     list_disable_select_all = True
-    ordering = ("-id",)
+    ordering: tuple[str, ...] = ("-id",)
     sortable_by: Collection[str] = ("id",)
     # Django shows a search box where there are search fields; what is searched is `ids_searched`.
     search_fields = ("id",)

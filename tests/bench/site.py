@@ -129,9 +129,7 @@ class Site:
             *("generate_dataset", "--products", str(self.products), "--seed", str(SEED)),
             *("--reviews-per-product", str(self.reviews_per_product), str(dataset)),
         )
-        for command in ("import_products", "import_reviews"):
-            rejects = self.folder / f"rejects-{command}.csv"
-            self._manage(command, "--rejects", str(rejects), str(dataset))
+        self._manage("import_all", str(dataset))
         shutil.rmtree(dataset)
         self._say("VACUUM ANALYZE, so that autovacuum finds nothing to do while we measure")
         with closing(self.connect(SUPERUSER)) as connection:

@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
@@ -50,8 +51,12 @@ class Outcome:
     stderr: str
     rejects: list[dict[str, str]] = field(default_factory=list)
 
+    @property
+    def run(self) -> ImportRun:
+        return ImportRun.objects.latest("id")
+
     def report(self, name: str) -> ImportFile:
-        return ImportRun.objects.latest("id").files.get(name=name)
+        return self.run.files.get(name=name)
 
     def counts(self, name: str) -> tuple[int, int, int, int, int]:
         """loaded, updated, unchanged, duplicate, rejected."""
@@ -96,13 +101,14 @@ def dataset(tmp_path: Path) -> Dataset:
 def import_command(
     transactional_db: None, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> Callable[..., Outcome]:
-    def run(command: str, *sources: Path) -> Outcome:
+    def run(command: str, *sources: Path | str, **options: Any) -> Outcome:
         rejects = tmp_path / f"rejects-{command}.csv"
+        options = {"rejects": rejects, **options}
         capsys.readouterr()
         out, err, code = io.StringIO(), io.StringIO(), 0
         try:
             call_command(
-                command, *sources, rejects=str(rejects), stdout=out, stderr=err, no_color=True
+                command, *map(str, sources), stdout=out, stderr=err, no_color=True, **options
             )
         except SystemExit as leaving:
             code = int(leaving.code or 0)

@@ -1,5 +1,7 @@
 """What staff see of imports: every line accounted for, nothing to change."""
 
+import csv
+import io
 from datetime import UTC, datetime
 
 import pytest
@@ -7,7 +9,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from etl.models import ImportRun
-from tests.factories.etl import ImportFileFactory, ImportRunFactory
+from tests.factories.etl import ImportFileFactory, ImportRejectFactory, ImportRunFactory
 from tests.factories.users import UserFactory
 
 pytestmark = pytest.mark.django_db
@@ -44,7 +46,8 @@ def test_page_opens(admin_client, run, path):
 def test_account_of_a_file_is_readable(admin_client, run):
     page = admin_client.get(f"{RUNS}1005/change/").content.decode()
     account = (
-        "1,000,100 read = 1,000,011 loaded + 0 updated + 0 unchanged + 39 duplicate + 50 rejected"
+        "1,000,100 read = 1,000,011 loaded + 0 updated + 0 unchanged + 0 skipped + 39 duplicate"
+        " + 50 rejected"
     )
     assert account in page
     assert "missing_cents: 4,211<br>dollar_sign: 120" in page
@@ -90,3 +93,80 @@ def test_list_takes_as_many_queries_for_50_rows_as_for_1_and_counts_nothing(admi
     many = statements()
     assert len(many) == len(few)
     assert not [sql for sql in many if "COUNT(" in sql]
+
+
+REJECTS = "/admin/etl/importreject/"
+
+
+@pytest.fixture
+def rejects(run):
+    """Those of a run, and one of an earlier run."""
+    earlier = ImportFileFactory(run=ImportRunFactory(id=900), rejected=1, read=11)
+    ImportRejectFactory(file=earlier, original=b"earlier")
+    file = ImportFileFactory(
+        run=run, name="skus", read=13, rejected=3, rejects={"missing_parent": 2, "bad_number": 1}
+    )
+    ImportRejectFactory(file=file, line=12, original=b'=HYPERLINK("x"),"<b>",\xff\0')
+    ImportRejectFactory(file=file, line=13, value="4711", original=b"-1,2")
+    return ImportRejectFactory(
+        file=file, line=14, column="id", reason="bad_number", value="+x", original=b"+x,2"
+    )
+
+
+def shown(client, query=""):
+    page = client.get(f"{REJECTS}{query}")
+    assert page.status_code == 200
+    return [reject.line for reject in page.context["cl"].result_list]
+
+
+def test_rejected_lines_of_the_last_run_are_listed(admin_client, rejects):
+    assert shown(admin_client) == [12, 13, 14]
+    assert len(shown(admin_client, "?run=900")) == 1
+    page = admin_client.get(REJECTS).content.decode()
+    assert "&lt;b&gt;&quot;,\\xff\\x00" in page
+    assert "skus.csv, line 12" in page
+    assert f'href="{REJECTS}?run=1005"' in admin_client.get(f"{RUNS}1005/change/").content.decode()
+    assert admin_client.get(f"{REJECTS}{rejects.pk}/change/").status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("query", "lines"),
+    [
+        ("?q=13", [13]),
+        ("?q=4711", [13]),
+        ("?q=HYPERLINK", [12]),
+        ("?q=missing_parent", [12, 13]),
+        ("?q=nothing", []),
+        ("?reason=bad_number", [14]),
+        ("?reason=bad_number&q=HYPERLINK", []),
+        ("?run=x", [12, 13, 14]),
+        ("?run=99999", []),
+    ],
+)
+def test_rejected_lines_are_searched(admin_client, rejects, query, lines):
+    assert shown(admin_client, query) == lines
+
+
+def test_rejected_lines_are_downloaded_without_formulas(admin_client, rejects):
+    answer = admin_client.get(f"{REJECTS}download/?run=1005")
+    assert answer["Content-Type"] == "text/csv; charset=utf-8"
+    assert "attachment" in answer["Content-Disposition"]
+    rows = list(csv.reader(io.StringIO(answer.getvalue().decode(), newline="")))
+    assert rows == [
+        ["run", "file", "line", "column", "reason", "value", "original"],
+        *(
+            ["1005", "skus.csv", *cells]
+            for cells in (
+                ["12", "product_id", "missing_parent", "99", '\'=HYPERLINK("x"),"<b>",\\xff\\x00'],
+                ["13", "product_id", "missing_parent", "4711", "'-1,2"],
+                ["14", "id", "bad_number", "'+x", "'+x,2"],
+            )
+        ),
+    ]
+    narrowed = admin_client.get(f"{REJECTS}download/?run=1005&reason=bad_number").getvalue()
+    assert narrowed.count(b"skus.csv") == 1
+
+
+def test_staff_without_the_permission_download_nothing(client, rejects):
+    client.force_login(UserFactory(is_staff=True))
+    assert client.get(f"{REJECTS}download/").status_code == 403

@@ -11,16 +11,18 @@ from django.db import connection
 
 from atelier.core.models import CacheScope
 from atelier.core.publishing import publish
-from etl import importing
+from etl import importing, runs, staging
 from etl.building import NotEmpty
-from etl.files import PRODUCT_FILES, REVIEW_FILES, find_sources
+from etl.files import PRODUCT_FILES, REVIEW_FILES, FileKind
+from etl.importing import Options
 from etl.models import ImportRun
 from etl.progress import Progress
-from etl.report import RejectsFile
+from etl.sources import find_sources
 from products.models import Photo, Product, RelatedProduct, Sku, Style
 from reviews import services
 from reviews.models import Moderation, Review, ReviewMeta
 from tests.etl.conftest import table_contents
+from tests.factories.etl import ImportRunFactory
 from tests.factories.reviews import ReviewFactory
 from tests.threads import Aside
 
@@ -144,24 +146,24 @@ def test_files_may_come_one_by_one(import_command, dataset):
 
 
 @pytest.mark.parametrize(
-    ("name", "line", "column", "reason"),
+    ("name", "line", "column", "reason", "value"),
     [
-        ("features", '9,99,"a","b"', "product_id", "missing_parent"),
-        ("styles", '9,99,"a",null,1,0', "product_id", "missing_parent"),
-        ("photos", '9,99,"https://a","https://b"', "style_id", "missing_parent"),
-        ("skus", '9,99,"S",1', "style_id", "missing_parent"),
-        ("related", "9,99,1", "current_product_id", "missing_parent"),
-        ("related", "9,1,99", "related_product_id", "missing_parent"),
-        ("related", "9,1,0", "related_product_id", "zero_reference"),
-        ("related", "9,1,1", "related_product_id", "self_relation"),
-        ("product", '1,"Other","","","",1', "id", "conflicting_id"),
-        ("product", '1000000000,"Other","","","",1', "id", "reserved_id"),
-        ("product", "id,name,slogan,description,category,default_price", "", "repeated_header"),
+        ("features", '9,99,"a","b"', "product_id", "missing_parent", "99"),
+        ("styles", '9,99,"a",null,1,0', "product_id", "missing_parent", "99"),
+        ("photos", '9,99,"https://a","https://b"', "style_id", "missing_parent", "99"),
+        ("skus", '9,99,"S",1', "style_id", "missing_parent", "99"),
+        ("related", "9,99,1", "current_product_id", "missing_parent", "99"),
+        ("related", "9,1,99", "related_product_id", "missing_parent", "99"),
+        ("related", "9,1,0", "related_product_id", "zero_reference", "0"),
+        ("related", "9,1,1", "related_product_id", "self_relation", "1"),
+        ("product", '1,"Other","","","",1', "id", "conflicting_id", "1"),
+        ("product", '1000000000,"Other","","","",1', "id", "reserved_id", "1000000000"),
+        ("product", "id,name,slogan,description,category,default_price", "", "repeated_header", ""),
     ],
 )
 @pytest.mark.parametrize("filled", [False, True], ids=["empty", "filled"])
 def test_reject_names_file_line_column_and_reason(
-    import_command, dataset, name, line, column, reason, filled
+    import_command, dataset, name, line, column, reason, value, filled
 ):
     if filled:
         assert import_command("import_products", dataset.write()).code == 0
@@ -175,6 +177,7 @@ def test_reject_names_file_line_column_and_reason(
             "line": "4",
             "column": column,
             "reason": reason,
+            "value": value,
             "original": line,
         }
     ]
@@ -278,7 +281,7 @@ def test_nothing_to_import_is_a_clear_error(import_command, tmp_path, dataset):
     assert "does not exist" in import_command("import_products", tmp_path / "absent").stderr
     assert "nothing to import" in import_command("import_products", dataset.folder).stderr
     other = dataset.write_bytes("stock", b"id\n1\n")
-    assert "is not a file that import_products knows" in (
+    assert "neither its name nor its header is known" in (
         import_command("import_products", other).stderr
     )
 
@@ -288,12 +291,12 @@ def test_rejects_file_never_takes_the_place_of_another_file(transactional_db, da
     before = source.read_bytes()
     for other in (source, tmp_path, Path("/dev/null")):
         with pytest.raises(CommandError, match="is there already and is no rejects file") as told:
-            call_command("import_products", dataset.folder, rejects=str(other))
+            call_command("import_products", str(dataset.folder), rejects=other)
         assert told.value.returncode == 2
     assert source.read_bytes() == before
     assert Path("/dev/null").is_char_device()
     assert not Product.objects.exists()
-    assert set(ImportRun.objects.values_list("status", flat=True)) == {"failed"}
+    assert not ImportRun.objects.exists()
 
 
 def test_rejects_file_of_an_earlier_run_is_replaced_by_rejects_only(
@@ -314,17 +317,23 @@ def test_rejects_file_of_an_earlier_run_is_replaced_by_rejects_only(
     assert [path.name for path in tmp_path.iterdir() if "partial" in path.name] == []
 
 
-def test_run_is_recorded_in_the_transaction_that_shows_its_rows(
-    transactional_db, dataset, tmp_path
-):
-    files = importing.open_files(find_sources([dataset.write()], PRODUCT_FILES, "import_products"))
+def prepared(folder: Path, wanted: tuple[FileKind, ...]) -> importing.Import:
+    """An import with everything done but its final transaction."""
+    files = staging.open_files(find_sources([str(folder)], wanted, "a test"), wanted)
+    run = ImportRunFactory(status="running")
+    current = importing.Import(run.pk, files, runs.new_file(run, files), Options(), Progress())
+    current.prepare()
+    return current
 
+
+def test_run_is_recorded_in_the_transaction_that_shows_its_rows(transactional_db, dataset):
     def fail() -> None:
         assert Product.objects.count() == 3
         raise OSError("no room for the record")
 
-    with RejectsFile(tmp_path / "rejects.csv") as rejects, pytest.raises(OSError, match="no room"):
-        importing.import_files(files, rejects, Progress(), record=fail)
+    current = prepared(dataset.write(), PRODUCT_FILES)
+    with pytest.raises(OSError, match="no room"):
+        current.publish(fail)
     assert not Product.objects.exists()
 
 
@@ -338,13 +347,13 @@ def test_reviews_of_visitors_make_the_rest_a_comparison(import_command, dataset)
     assert ReviewMeta.objects.get(pk=1).rating_2 == 1
 
 
-@pytest.mark.parametrize("name", ["skus.csv.gz", "photos.csv"])
+@pytest.mark.parametrize("name", ["skus.csv.zip", "photos.csv"])
 def test_what_looks_like_a_file_and_is_none_is_named(import_command, dataset, name):
     dataset.write("product", "styles")
     (dataset.folder / name).mkdir()
     outcome = import_command("import_products", dataset.folder)
     assert outcome.code == 0
-    assert f"{name}: no plain CSV file; left alone" in outcome.stderr
+    assert f"{name}: no CSV file; left alone" in outcome.stderr
 
 
 def test_ending_of_a_file_may_be_in_capitals(import_command, dataset):
@@ -394,25 +403,13 @@ def test_second_import_at_once_is_refused(import_command, dataset):
     assert import_command("import_products", dataset.folder).code == 0
 
 
-class WriteBeforePublishing(Progress):
-    """Lets somebody else write a review when everything is built and not yet visible."""
-
-    def begin(self, label: str, total: int = 0) -> None:
-        if label == "publish":
-            with Aside(lambda: ReviewFactory(product_id=1, id=77)) as writer:
-                writer.result()
-
-
-def test_table_that_fills_while_it_is_built_is_not_overwritten(
-    import_command, dataset, tmp_path, capsys
-):
+def test_table_that_fills_while_it_is_built_is_not_overwritten(import_command, dataset):
     import_command("import_products", dataset.write())
-    files = importing.open_files(find_sources([dataset.folder], REVIEW_FILES, "import_reviews"))
-    with (
-        RejectsFile(tmp_path / "rejects.csv") as rejects,
-        pytest.raises(NotEmpty, match="reviews_review was empty when the import began"),
-    ):
-        importing.import_files(files, rejects, WriteBeforePublishing())
+    current = prepared(dataset.folder, REVIEW_FILES)
+    with Aside(lambda: ReviewFactory(product_id=1, id=77)) as writer:
+        writer.result()
+    with pytest.raises(NotEmpty, match="reviews_review was empty when the import began"):
+        current.publish(lambda: None)
     assert list(Review.objects.values_list("id", flat=True)) == [77]
     outcome = import_command("import_reviews", dataset.folder)
     assert outcome.code == 0, outcome.stderr
@@ -440,6 +437,8 @@ UNION ALL SELECT 'column', table_name || ' ' || ordinal_position || ' ' || colum
     || is_identity || ' ' || coalesce(identity_start, '') || ' '
     || coalesce(generation_expression, '')
     FROM information_schema.columns WHERE table_schema = 'public'
+UNION ALL SELECT 'storage', relname || ' ' || reloptions::text
+    FROM pg_class WHERE relnamespace = 'public'::regnamespace AND reloptions IS NOT NULL
 UNION ALL SELECT 'sequence', sequencename || ' ' || start_value || ' ' || increment_by
     FROM pg_sequences WHERE schemaname = 'public'
 UNION ALL SELECT 'grant', table_name || ' ' || grantee || ' ' || privilege_type

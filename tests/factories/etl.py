@@ -31,8 +31,25 @@ class ImportFileFactory(DjangoModelFactory):
     blank = 0
     continued = 0
     read = 10
+    accepted = factory.LazyAttribute(
+        lambda file: file.loaded + file.updated + file.unchanged + file.skipped
+    )
     loaded = 10
     updated = 0
     unchanged = 0
+    skipped = 0
+    is_finished = True
     duplicate = 0
     rejected = 0
+
+
+class ImportRejectFactory(DjangoModelFactory):
+    class Meta:
+        model = models.ImportReject
+
+    file = factory.SubFactory(ImportFileFactory)
+    line = factory.Sequence(lambda number: number + 2)
+    column = "product_id"
+    reason = "missing_parent"
+    value = "99"
+    original = b"9,99,1"

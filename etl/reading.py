@@ -1,0 +1,386 @@
+"""From a file's lines to blocks of rows that may be loaded as they are, every line accounted for.
+
+A block's rows are clean, refer to rows that are there, and repeat no id. What is not so is handed
+out on the way: rejected lines, and rows whose id came before.
+"""
+
+from bisect import bisect_right
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from etl.cleaning import Cleaner, Rejection, Row
+from etl.columns import INSTANT, Column
+from etl.files import FileKind, SourceError
+from etl.fingerprints import Fingerprints
+from etl.keys import Block, Flags, IdSet, Integers, Known, spell_instants, with_column_respelled
+from etl.lines import Lines, TooLong
+from etl.report import FileReport
+
+BLOCK_BYTES = 1 << 19
+
+
+@dataclass(frozen=True, slots=True)
+class Reject:
+    """A line that cannot be loaded. original: its bytes; value: what was refused of it."""
+
+    line: int
+    column: str
+    reason: str
+    value: str
+    original: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Repeat:
+    """A row whose id came before; `row` is the cleaned line."""
+
+    line: int
+    original: bytes
+    row: bytes
+
+
+def read_header(kind: FileKind, header: bytes, name: str) -> list[Column]:
+    """The file's columns in its order. Raises SourceError naming what is missing or unknown.
+
+    Case, blanks and underscores do not matter: `productId`, ` product_id` and `product_id` are one.
+    """
+    names = _names(header)
+    known = {_plain(column.name): column for column in kind.columns}
+    found = [known.get(_plain(name)) for name in names]
+    unknown = [name for name, column in zip(names, found, strict=True) if column is None]
+    missing = [column.name for column in kind.columns if column not in found]
+    plain = [_plain(name) for name in names]
+    doubled = sorted({name for name in plain if name and plain.count(name) > 1})
+    if unknown or missing or doubled:
+        expected = ",".join(column.name for column in kind.columns)
+        raise SourceError(
+            f"{name}: the header is not that of {kind.name}.csv"
+            + (f"; missing: {', '.join(missing)}" if missing else "")
+            + (f"; unknown: {', '.join(name[:40] for name in unknown[:12])}" if unknown else "")
+            + (f"; more than once: {', '.join(doubled)}" if doubled else "")
+            + f". Expected {expected}."
+        )
+    return [column for column in found if column is not None]
+
+
+def kind_by_header(header: bytes, kinds: Sequence[FileKind]) -> FileKind | None:
+    """The kind whose columns these are; no two kinds have the same."""
+    names = {_plain(name) for name in _names(header)}
+    return next(
+        (kind for kind in kinds if {_plain(column.name) for column in kind.columns} == names), None
+    )
+
+
+def _names(header: bytes) -> list[str]:
+    return header.decode("utf-8", "replace").rstrip("\r").split(",")
+
+
+def _plain(name: str) -> str:
+    return name.strip().strip('"').strip().lower().replace("_", "")
+
+
+@dataclass(slots=True)
+class _Pending:
+    """Rows that wait to become a block, and where each of them came from."""
+
+    parts: list[bytes] = field(default_factory=list)
+    size: int = 0
+    rows: int = 0
+    # Where lines follow each other: the first row of each stretch, and its line.
+    first_rows: list[int] = field(default_factory=list)
+    first_lines: list[int] = field(default_factory=list)
+    # The original of a stretch that was changed; of a row by itself, the record.
+    originals: dict[int, bytes] = field(default_factory=dict)
+    # First rows, and those behind the last, of stretches that are as they were last time.
+    known: list[tuple[int, int]] = field(default_factory=list)
+
+    def add(
+        self,
+        text: bytes,
+        rows: int,
+        line: int,
+        original: bytes | None = None,
+        *,
+        is_known: bool = False,
+    ) -> None:
+        if is_known:
+            self.known.append((self.rows, self.rows + rows))
+        if original is not None:
+            self.originals[self.rows] = original
+        self.first_rows.append(self.rows)
+        self.first_lines.append(line)
+        self.parts.append(text)
+        self.size += len(text)
+        self.rows += rows
+
+    def known_rows(self) -> Flags:
+        known = np.zeros(self.rows, np.bool_)
+        for start, stop in self.known:
+            known[start:stop] = True
+        return known
+
+    def origin(self, row: int, block: Block) -> tuple[int, bytes]:
+        """The line that a row came from, and its original bytes."""
+        stretch = bisect_right(self.first_rows, row) - 1
+        first = self.first_rows[stretch]
+        line = self.first_lines[stretch] + row - first
+        original = self.originals.get(first)
+        if original is None:
+            return line, block.line(row)
+        ends = self.first_rows[stretch + 1 :] or [self.rows]
+        if ends[0] - first == 1:
+            return line, original
+        return line, original.split(b"\n")[row - first]
+
+
+class Reader:
+    """Reads the records of one file, whose header `lines` has passed.
+
+    columns: in the file's order; known: the ids that may be referred to, by the kind's name;
+    accepted: gets the ids of the rows that may be loaded; `reject` and `repeat` get the others.
+    Of accepted rows those are handed out that are new or have changed by their fingerprints: all,
+    without them. Lines that are as they were are not even looked at.
+    """
+
+    def __init__(
+        self,
+        kind: FileKind,
+        columns: Sequence[Column],
+        lines: Lines,
+        report: FileReport,
+        *,
+        header: bytes,
+        known: Mapping[str, Known],
+        accepted: IdSet,
+        reject: Callable[[Reject], None],
+        repeat: Callable[[Repeat], None],
+        fingerprints: Fingerprints | None = None,
+    ) -> None:
+        self._kind = kind
+        self._lines = lines
+        self._report = report
+        self._header = header
+        self._known = known
+        self._accepted = accepted
+        self._reject = reject
+        self._repeat = repeat
+        self._fingerprints = fingerprints
+        # The lines that are next, how many came before them, and for each of them how many from
+        # it on are as they were last time, or, if negative, are not.
+        self._window_begin = 0
+        self._runs: list[int] = []
+        self._window = Block(b"")
+        self._cleaner = Cleaner(columns)
+        self._order = [list(columns).index(column) for column in kind.columns]
+        self._is_reordered = self._order != sorted(self._order)
+        self._instant = next(
+            (place for place, column in enumerate(kind.columns) if column.kind is INSTANT), None
+        )
+        self._digits = 1 + max(
+            [0, self._instant or 0, *(kind.position(column.name) for column in kind.references)]
+        )
+        self._pending = _Pending()
+
+    def blocks(self) -> Iterator[tuple[bytes, int]]:
+        """Blocks of rows as CSV, the columns in the order of the kind, and their numbers of rows.
+        Counts each line in the report."""
+        lines, report = self._lines, self._report
+        if lines.has_bom:
+            report.repairs["bom"] += 1
+        while True:
+            if self._pending.size >= BLOCK_BYTES:
+                yield self._finish_block()
+            if self._looks_back and self._take_known():
+                continue
+            first = lines.number + 1
+            run = lines.run(self._cleaner.fast, self._unknown_bytes())
+            if run:
+                self._add_run(run, first)
+                continue
+            try:
+                line = lines.line()
+            except TooLong as error:
+                report.read += 1
+                self._refuse(lines.number, Rejection("line_too_long"), error.beginning)
+                continue
+            if line is None:
+                break
+            if line.strip():
+                self._add_line(line, first)
+            else:
+                report.blank += 1
+        if self._pending.rows:
+            yield self._finish_block()
+        report.lines = lines.number
+
+    @property
+    def _looks_back(self) -> bool:
+        return self._fingerprints is not None and self._fingerprints.has_stored
+
+    def _take_known(self) -> bool:
+        """Take the lines that follow and are as they were last time; false where there are none."""
+        lines = self._lines
+        place = lines.number - self._window_begin
+        if place >= len(self._window):
+            self._open_window()
+            place = 0
+        count = self._runs[place] if place < len(self._window) else 0
+        if count <= 0:
+            return False
+        window = self._window
+        start = int(window.starts[place])
+        stop = int(window.ends[place + count - 1]) + 1
+        text = window.data[start:stop]
+        first = lines.number + 1
+        lines.take(stop - start, count)
+        self._report.read += count
+        original = None
+        if b"\r" in text:
+            original = text
+            returns = text.count(b"\r\n")
+            self._report.repairs["crlf"] += returns
+            text = text.replace(b"\r\n", b"\n")
+        self._pending.add(text, count, first, original, is_known=True)
+        return True
+
+    def _open_window(self) -> None:
+        self._window_begin = self._lines.number
+        self._window = Block(self._lines.window())
+        known = self._fingerprints.known(self._window) if self._fingerprints else None
+        self._runs = [] if known is None else _runs(known)
+
+    def _unknown_bytes(self) -> int:
+        """How far the lines go that have to be looked at; 0 for all."""
+        place = self._lines.number - self._window_begin
+        if not self._looks_back or place >= len(self._window):
+            return 0
+        last = place - self._runs[place] - 1
+        return int(self._window.ends[last]) + 1 - int(self._window.starts[place])
+
+    def _add_run(self, run: bytes, first: int) -> None:
+        count = self._lines.number + 1 - first
+        self._report.read += count
+        text = run
+        if b"\r" in run:
+            self._report.repairs["crlf"] += run.count(b"\r\n")
+            text = run.replace(b"\r\n", b"\n")
+        if self._is_reordered:
+            text = self._cleaner.reordered(text, self._order)
+        self._pending.add(text, count, first, None if text is run else run)
+
+    def _add_line(self, line: bytes, first: int) -> None:
+        report = self._report
+        report.read += 1
+        if line.rstrip(b"\r") == self._header:
+            self._refuse(first, Rejection("repeated_header"), line)
+            return
+        row = self._cleaner.clean(line, self._lines.peek)
+        if isinstance(row, Rejection):
+            self._refuse(first, row, line)
+            return
+        report.repairs.update(row.repairs)
+        original = line
+        if row.lines > 1:
+            original = b"\n".join([line, *self._lines.peek(row.lines - 1)])
+            self._lines.skip(row.lines - 1)
+            report.continued += row.lines - 1
+        self._add_row(row, first, original)
+
+    def _add_row(self, row: Row, first: int, original: bytes) -> None:
+        text = row.as_csv(self._order)
+        if row.lines > 1:
+            # One row is one line of a block, and clean text holds no NUL.
+            text = text[:-1].replace(b"\n", b"\0") + b"\n"
+        self._pending.add(text, 1, first, original)
+
+    def _refuse(self, line: int, rejection: Rejection, original: bytes) -> None:
+        self._report.rejects[rejection.reason] += 1
+        self._reject(Reject(line, rejection.column, rejection.reason, rejection.value, original))
+
+    def _finish_block(self) -> tuple[bytes, int]:
+        """The rows that wait, less those that cannot be loaded."""
+        pending, self._pending = self._pending, _Pending()
+        block = Block(b"".join(pending.parts))
+        values, starts = block.integers(self._digits)
+        references = [
+            (column, values[self._kind.position(column.name)]) for column in self._kind.references
+        ]
+        refused = self._refuse_references(pending, block, references)
+        repeated = refused.copy()
+        repeated[~refused] = self._accepted.add(values[0][~refused])
+        repeated &= ~refused
+        kept = ~(refused | repeated)
+        self._report.accepted += int(np.count_nonzero(kept))
+        handed = kept
+        if self._fingerprints is not None:
+            handed = self._fingerprints.note(block, values[0], kept & ~pending.known_rows())
+        count = int(np.count_nonzero(handed))
+        rows = block
+        if self._instant is not None and (count or repeated.any()):
+            rows = Block(
+                with_column_respelled(
+                    block,
+                    starts[self._instant],
+                    starts[self._instant + 1] - 1,
+                    spell_instants(values[self._instant]),
+                )
+            )
+        for row in np.flatnonzero(repeated).tolist():
+            line, original = pending.origin(row, block)
+            self._repeat(Repeat(line, original, _with_newlines(rows.line(row))))
+        return _with_newlines(_those(rows, handed, count)), count
+
+    def _refuse_references(
+        self, pending: _Pending, block: Block, references: list[tuple[Column, Integers]]
+    ) -> Flags:
+        """Rows that refer to nothing, or twice to the same, and are rejected for it."""
+        refused = np.zeros(len(block), np.bool_)
+        by_name = {column.name: ids for column, ids in references}
+        if self._kind.apart:
+            one, other = self._kind.apart
+            same = by_name[one] == by_name[other]
+            self._refuse_rows(pending, block, same, "self_relation", other, by_name[other])
+            refused |= same
+        for column, ids in references:
+            orphaned = ~self._known[column.parent].contains(ids) & ~refused
+            self._refuse_rows(pending, block, orphaned, "missing_parent", column.name, ids)
+            refused |= orphaned
+        return refused
+
+    def _refuse_rows(
+        self, pending: _Pending, block: Block, flags: Flags, reason: str, column: str, ids: Integers
+    ) -> None:
+        for row in np.flatnonzero(flags).tolist():
+            line, original = pending.origin(row, block)
+            self._refuse(line, Rejection(reason, column, str(ids[row])), original)
+
+
+def _runs(flags: Flags) -> list[int]:
+    """For each place, how many like it follow from there on, itself included; negative where it is
+    false."""
+    edges = np.flatnonzero(flags[1:] != flags[:-1]) + 1
+    bounds = np.concatenate(([0], edges, [len(flags)]))
+    stops = np.repeat(bounds[1:], np.diff(bounds))
+    lengths = stops - np.arange(len(flags))
+    runs: list[int] = np.where(flags, lengths, -lengths).tolist()
+    return runs
+
+
+def _those(block: Block, rows: Flags, count: int) -> bytes:
+    """Some lines of the block, cut out or left over, whichever are fewer cuts."""
+    if count == len(block):
+        return block.data
+    if 2 * count < len(block):
+        return b"".join(block.line(row) + b"\n" for row in np.flatnonzero(rows).tolist())
+    parts, start = [], 0
+    for row in np.flatnonzero(~rows).tolist():
+        parts.append(block.data[start : block.starts[row]])
+        start = block.ends[row] + 1
+    parts.append(block.data[start:])
+    return b"".join(parts)
+
+
+def _with_newlines(text: bytes) -> bytes:
+    return text.replace(b"\0", b"\n") if b"\0" in text else text

@@ -1,0 +1,321 @@
+"""What the options of an import do."""
+
+import json
+import threading
+import uuid
+
+import pytest
+from django.core.management import call_command
+from django.db import connection
+
+from atelier.core.models import CacheScope
+from etl import importing
+from etl.models import Fingerprint, ImportReject, ImportRun
+from products.models import Product, Sku
+from reviews import services
+from reviews.models import Moderation, Review, ReviewMeta
+from tests.etl.conftest import table_contents
+from tests.factories.products import ProductFactory
+
+
+def epoch() -> str | None:
+    return CacheScope.objects.filter(key="epoch").values_list("tag", flat=True).first()
+
+
+def staging_tables() -> list[str]:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'etl' ORDER BY 1")
+        return [row[0] for row in cursor.fetchall()]
+
+
+@pytest.mark.parametrize("filled", [False, True], ids=["empty", "filled"])
+def test_dry_run_reports_the_same_and_changes_nothing(import_command, dataset, filled):
+    dataset.rows["skus"].append("9,99,null,1")
+    if filled:
+        import_command("import_all", dataset.write())
+        dataset.rows["product"][0] = dataset.rows["product"][0].replace("Vest", "Coat")
+        dataset.rows["reviews"][0] = dataset.rows["reviews"][0].replace("1,1,5", "1,1,4", 1)
+        dataset.rows["styles"].append('4,3,"New",null,9,1')
+    dataset.write()
+    before, tag = table_contents(), epoch()
+
+    tried = import_command("import_all", dataset.folder, dry_run=True)
+
+    assert tried.code == 3
+    assert table_contents() == before
+    assert epoch() == tag
+    assert staging_tables() == []
+    run = ImportRun.objects.latest("id")
+    assert run.status == ImportRun.Status.DRY_RUN
+    told = {file.name: tried.counts(file.name) for file in run.files.all()}
+    assert sum(counts[0] + counts[1] for counts in told.values()) > 0
+    done = import_command("import_all", dataset.folder)
+    assert {name: done.counts(name) for name in told} == told
+    assert table_contents() != before
+
+
+@pytest.mark.parametrize(
+    ("allowed", "code"), [("1", 1), ("2", 3), ("49%", 1), ("50%", 3), ("0", 1), ("100%", 3)]
+)
+def test_more_rejects_than_allowed_end_it_with_the_tables_as_they_were(
+    import_command, dataset, allowed, code
+):
+    dataset.rows = {"product": dataset.rows["product"][:2]}
+    dataset.rows["product"] += ['0,"a","b","c","d",1', '8,"a","b","c","d",free']
+    outcome = import_command("import_products", dataset.write(), max_errors=allowed)
+    assert outcome.code == code
+    assert len(outcome.rejects) == 2 if allowed.endswith("%") else len(outcome.rejects) <= 2
+    if code == 1:
+        assert f"--max-errors allows {allowed}." in outcome.stderr
+        assert "Nothing was changed." in outcome.stderr
+        assert not Product.objects.exists()
+        assert ImportRun.objects.latest("id").status == ImportRun.Status.FAILED
+    else:
+        assert Product.objects.count() == 2
+
+
+@pytest.mark.parametrize("wrong", ["x", "-1", "101%", "1.5", "%"])
+def test_a_limit_that_is_none_is_refused(wrong):
+    with pytest.raises(Exception, match="neither a number nor a percentage"):
+        call_command("import_products", "x", f"--max-errors={wrong}")
+
+
+def test_conflicting_rows_are_skipped_if_told_so(import_all, import_command, dataset):
+    import_all()
+    dataset.rows["skus"][0] = '1,1,"XS",99'
+    dataset.rows["skus"].append('9,2,"XS",3')
+    dataset.write()
+    for loaded in (1, 0):
+        outcome = import_command("import_products", dataset.folder, on_conflict="skip")
+        assert outcome.counts("skus") == (loaded, 0, 4 - loaded, 0, 0)
+        assert outcome.report("skus").skipped == 1
+        assert Sku.objects.get(pk=1).quantity == 8
+    # Skipping is no agreement: whoever updates next time still sees the difference.
+    assert import_command("import_products", dataset.folder).counts("skus") == (0, 1, 4, 0, 0)
+    assert Sku.objects.get(pk=1).quantity == 99
+
+
+def test_conflicting_rows_end_it_if_told_so(import_all, import_command, dataset):
+    import_all()
+    before = table_contents()
+    dataset.rows["skus"][0] = '1,1,"XS",99'
+    dataset.rows["features"].append('7,1,"a","b"')
+    outcome = import_command("import_products", dataset.write(), on_conflict="fail")
+    assert outcome.code == 1
+    assert "skus.csv: 1 rows are there already and differ (ids 1)." in outcome.stderr
+    assert table_contents() == before
+    dataset.rows["skus"][0] = '1,1,"XS",8'
+    outcome = import_command("import_products", dataset.write(), on_conflict="fail")
+    assert outcome.counts("features") == (1, 0, 3, 0, 0)
+
+
+def test_rows_that_a_file_does_not_hold_are_counted_as_absent(import_all, import_command, dataset):
+    import_all()
+    dataset.rows["skus"] = dataset.rows["skus"][1:]
+    outcome = import_command("import_products", dataset.write())
+    assert outcome.report("skus").absent == 1
+    assert outcome.report("product").absent == 0
+    assert Sku.objects.count() == 4
+
+
+def test_absent_rows_go_if_told_so_unless_somebody_needs_them(import_all, import_command, dataset):
+    import_all()
+    own = services.create_review(
+        product_id=3,
+        rating=5,
+        summary="",
+        body="Mine.",
+        recommend=True,
+        reviewer_name="eve",
+        reviewer_email="e",
+        characteristics={},
+    )
+    ProductFactory(id=1_000_000_000)
+    services.mark_helpful(review_id=3, visitor=uuid.uuid4())
+    for name in dataset.rows:
+        dataset.rows[name] = dataset.rows[name][:1]
+    outcome = import_command("import_all", dataset.write(), delete_absent=True)
+    assert outcome.code == 0, outcome.stderr
+    counts = {file.name: (file.absent, file.deleted) for file in outcome.run.files.all()}
+    assert counts["skus"] == (3, 3)
+    # Review 3 has a vote, and product 2 its review; product 3 a review of the shop's own.
+    assert counts["reviews"] == (2, 1)
+    assert counts["product"] == (2, 0)
+    assert set(Review.objects.values_list("id", flat=True)) == {1, 3, own.pk}
+    assert services.rebuild_review_meta(batch=100, progress=lambda last: None) == 0
+    assert ReviewMeta.objects.get(pk=1).rating_3 == 0
+    # What was deleted comes back when a file holds it again.
+    dataset.rows["skus"].append('2,1,"XL",15')
+    assert import_command("import_all", dataset.write()).counts("skus") == (1, 0, 1, 0, 0)
+    assert Sku.objects.filter(pk=2).exists()
+
+
+def test_report_is_json_if_told_so(import_command, dataset):
+    dataset.rows["skus"].append("9,99,null,1")
+    outcome = import_command("import_products", dataset.write(), format="json")
+    report = json.loads(outcome.stdout)
+    assert (report["status"], report["command"]) == ("rejects", "import_products")
+    [skus] = [file for file in report["files"] if file["file"] == "skus"]
+    assert (skus["read"], skus["loaded"], skus["rejected"]) == (5, 4, 1)
+    assert skus["rejects"] == {"missing_parent": 1}
+    assert report["peak_bytes"] > 1_000_000
+    assert {"phase": "read", "about": "skus.csv", "rows": 4}.items() <= next(
+        step for step in report["steps"] if step["about"] == "skus.csv"
+    ).items()
+
+
+def test_everything_is_imported_at_once(import_command, dataset):
+    before = epoch()
+    outcome = import_command("import_all", dataset.write())
+    assert outcome.code == 0, outcome.stderr
+    assert len(outcome.run.files.all()) == 10
+    assert Review.objects.count() == 3
+    assert epoch() != before
+    assert services.rebuild_review_meta(batch=100, progress=lambda last: None) == 0
+    again = import_command("import_all", dataset.folder)
+    assert all(file.unchanged == file.read for file in again.run.files.all())
+
+
+def test_whoever_holds_the_lock_is_named_and_can_be_waited_for(import_command, dataset):
+    dataset.write("product")
+    held, leave = threading.Event(), threading.Event()
+    ImportRun.objects.create(command="import_all", process="process 7 on elsewhere")
+
+    def hold() -> None:
+        assert importing.take_lock()
+        held.set()
+        leave.wait(30)
+        importing.release_lock()
+        connection.close()
+
+    holder = threading.Thread(target=hold)
+    holder.start()
+    try:
+        assert held.wait(30)
+        refused = import_command("import_products", dataset.folder)
+        assert refused.code == 2
+        assert "import_all, since" in refused.stderr
+        assert "process 7 on elsewhere" in refused.stderr
+        timer = threading.Timer(1.5, leave.set)
+        timer.start()
+        assert import_command("import_products", dataset.folder, wait=True).code == 0
+    finally:
+        leave.set()
+        holder.join()
+    assert Product.objects.count() == 3
+    assert ImportRun.objects.order_by("id").first().status == ImportRun.Status.ABANDONED
+
+
+def test_staff_changes_and_deletions_are_undone_although_the_file_is_the_same(
+    import_all, import_command, dataset
+):
+    import_all()
+    before = table_contents()
+    assert Fingerprint.objects.filter(table_name="products_sku", run=None).count() == 1
+    with services.publish("epoch"):
+        Sku.objects.filter(pk=1).update(quantity=77)
+        Sku.objects.filter(pk=2).delete()
+        Product.objects.filter(pk=1).update(name="Renamed")
+    for expected in ((1, 1, 2), (0, 0, 4)):
+        outcome = import_command("import_all", dataset.folder)
+        assert outcome.counts("skus")[:3] == expected
+        assert table_contents() == before
+
+
+def test_a_truncated_table_is_loaded_again(import_all, import_command, dataset):
+    import_all()
+    before = table_contents()
+    with connection.cursor() as cursor:
+        cursor.execute("TRUNCATE products_sku")
+        cursor.execute("SELECT set_config('atelier.scopes', 'epoch', false)")
+        cursor.execute(
+            "INSERT INTO products_sku (id, style_id, size, quantity) VALUES (3, 1, 'XL', 4)"
+        )
+        cursor.execute("SELECT set_config('atelier.scopes', '', false)")
+    assert import_command("import_all", dataset.folder).counts("skus") == (3, 0, 1, 0, 0)
+    assert table_contents() == before
+
+
+def test_a_vote_or_a_decision_touches_no_row(import_all):
+    import_all()
+    services.mark_helpful(review_id=1, visitor=uuid.uuid4())
+    services.moderate_review(review_id=2, moderation=Moderation.REJECTED)
+    services.respond_to_review(review_id=1, response="Thanks.")
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT count(*) FROM etl_touchedrow")
+        assert cursor.fetchone() == (0,)
+
+
+def test_run_that_ended_early_is_resumed_with_what_it_had_read(import_command, dataset):
+    dataset.rows["skus"] += ["9,99,null,1", "10,99,null,1"]
+    dataset.write()
+    failed = import_command("import_all", dataset.folder, max_errors="1")
+    assert failed.code == 1
+    run = ImportRun.objects.latest("id")
+    read = set(run.files.values_list("name", flat=True))
+    assert "product" in read
+    marks = dict(run.files.values_list("name", "id"))
+
+    resumed = import_command("import_all", dataset.folder, resume=True)
+
+    assert resumed.code == 3, resumed.stderr
+    run.refresh_from_db()
+    assert (run.status, run.attempts) == (ImportRun.Status.REJECTS, 2)
+    now = dict(run.files.values_list("name", "id"))
+    assert {name: now[name] for name in marks} == marks
+    assert len(now) == 10
+    assert Product.objects.count() == 3
+    assert len(resumed.rejects) == 2
+    assert staging_tables() == []
+    assert services.rebuild_review_meta(batch=100, progress=lambda last: None) == 0
+
+
+def test_changed_files_are_read_again_when_a_run_is_resumed(import_command, dataset):
+    dataset.rows["skus"] += ["9,99,null,1"]
+    dataset.write()
+    assert import_command("import_products", dataset.folder, max_errors="0").code == 1
+    dataset.rows["product"].append('4,"Scarf","","Long","Accessories",12')
+    dataset.rows["skus"].pop()
+    dataset.write("product", "skus")
+    resumed = import_command("import_products", dataset.folder, resume=True)
+    assert resumed.code == 0, resumed.stderr
+    assert resumed.counts("product") == (4, 0, 0, 0, 0)
+    assert ImportReject.objects.count() == 0
+    assert Product.objects.filter(pk=4).exists()
+
+
+def test_nothing_to_resume_is_told(import_command, dataset):
+    dataset.write()
+    outcome = import_command("import_products", dataset.folder, resume=True)
+    assert (outcome.code, "nothing to resume" in outcome.stderr) == (2, True)
+    dataset.rows["product"].append("0,,,,,1")
+    assert import_command("import_products", dataset.write(), max_errors="0").code == 1
+    outcome = import_command("import_all", dataset.folder, resume=True)
+    assert outcome.code == 2
+    assert "was import_products of other files" in outcome.stderr
+    assert import_command("import_products", dataset.folder).code == 3
+
+
+def test_runs_are_listed_shown_and_resumed(import_command, dataset, capsys, tmp_path):
+    dataset.rows["product"].append('0,"a","b","c","d",1')
+    dataset.write()
+    import_command("import_all", dataset.folder, max_errors="0")
+    run = ImportRun.objects.latest("id")
+    call_command("import_runs", "list")
+    assert f"{run.pk}  " in (listed := capsys.readouterr().out)
+    assert "failed; nothing was changed" in listed
+    call_command("import_runs", "show", str(run.pk))
+    shown = capsys.readouterr().out
+    assert "TooManyRejects" in shown
+    assert f"import_runs resume {run.pk}" in shown
+    ImportRun.objects.filter(pk=run.pk).update(options={**run.options, "max_errors": ""})
+    with pytest.raises(SystemExit, match="3"):
+        call_command("import_runs", "resume", str(run.pk))
+    assert Product.objects.count() == 3
+    call_command(
+        "import_runs", "show", str(run.pk), "--rejects", str(tmp_path / "r.csv"), "--format=json"
+    )
+    assert json.loads(capsys.readouterr().out.rpartition("\n{")[2].join(["{", ""]))["run"] == run.pk
+    assert b'"product.csv",5,id,out_of_range,"0",' in (tmp_path / "r.csv").read_bytes()
+    with pytest.raises(Exception, match="cannot be resumed"):
+        call_command("import_runs", "resume", str(run.pk))
