@@ -13,7 +13,7 @@ export PYTHONDONTWRITEBYTECODE = 1
 
 .DEFAULT_GOAL := help
 .PHONY: help up down restart status logs environment test test-long test-postgres-15 check lock \
-	load bench clean
+	load bench bench-etl clean
 
 help: ## print this menu
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z0-9-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' \
@@ -58,6 +58,9 @@ check: environment ## lint, format, types, layers, migrations, OpenAPI file, dep
 
 load: environment ## load test with k6 (SCENARIO=smoke average stress spike soak breakpoint, RATE=, URL=)
 	@$(VENV)/python -m tests.load
+
+bench-etl: environment ## imports against plain COPY (PRODUCTS=1000000 takes an hour and 30 GB)
+	@$(VENV)/python -m tests.bench.etl
 
 bench: environment ## measure against peers on Node 20 (PRODUCTS=1000000, ONLY=; takes its time)
 	@$(VENV)/python -m tests.bench

@@ -13,7 +13,6 @@ from typing import Any, ClassVar
 
 import orjson
 from django.core.management.base import BaseCommand, CommandError
-from django.db import Error as DatabaseFailure
 from rich.console import Console
 from rich.table import Table
 
@@ -25,6 +24,7 @@ from etl.models import ImportRun
 from etl.progress import Progress
 from etl.report import FileReport, Unaccounted, table
 from etl.runs import Locked, run_import
+from etl.tasks import DATABASE_FAILURES
 
 # Exit codes: 0 clean, 1 failed, 2 usage, 3 done with rejects.
 USAGE, WITH_REJECTS = 2, 3
@@ -140,7 +140,7 @@ class ImportCommand(BaseCommand):
             raise CommandError(f"{error} {NOTHING_CHANGED}") from error
         except KeyboardInterrupt:
             raise CommandError(f"Interrupted. {NOTHING_CHANGED}") from None
-        except (DatabaseFailure, OSError) as error:
+        except (*DATABASE_FAILURES, OSError) as error:
             said = str(error).strip()
             raise CommandError(f"The import failed: {said} {NOTHING_CHANGED}") from error
 

@@ -16,7 +16,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 
-from django.db import DatabaseError, connection, transaction
+from django.db import connection, transaction
 
 from atelier.core.publishing import EPOCH, publish
 from etl import aggregates, building, fingerprints, merging, staging
@@ -28,7 +28,7 @@ from etl.models import ImportFile
 from etl.progress import Progress
 from etl.report import FileReport
 from etl.staging import SCHEMA, Staged
-from etl.tasks import Lanes, Task
+from etl.tasks import DATABASE_FAILURES, Lanes, Task
 from reviews import services as review_services
 
 # Any numbers, as long as every import asks for the same. The first is held by the run, the second
@@ -394,7 +394,7 @@ def take_lock() -> bool:
 
 def release_lock() -> None:
     """Let the next import run. A lost session has let go already."""
-    with suppress(DatabaseError), connection.cursor() as cursor:
+    with suppress(*DATABASE_FAILURES), connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_unlock(%s)", [IMPORT_LOCK])
 
 

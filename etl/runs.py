@@ -1,7 +1,6 @@
 """The record of each import run, and its life from command line to exit code."""
 
 import os
-import resource
 import socket
 import time
 from collections.abc import Callable, Sequence
@@ -10,7 +9,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from django.db import DatabaseError, connection, transaction
+from django.db import connection, transaction
 from django.db.models.functions import Now
 
 from etl import fingerprints, importing, staging
@@ -21,6 +20,7 @@ from etl.progress import Progress
 from etl.report import FileReport, RejectsFile
 from etl.sources import Source, find_sources
 from etl.staging import Staged
+from etl.tasks import DATABASE_FAILURES
 
 Status = ImportRun.Status
 ENDED_EARLY = (Status.FAILED, Status.ABANDONED)
@@ -181,7 +181,7 @@ def _import(
         finally:
             # Whoever mends the files wants to see them, however the run ends.
             if rejects is not None:
-                with suppress(DatabaseError):
+                with suppress(*DATABASE_FAILURES):
                     write_rejects(run, rejects)
         try:
             current.publish(lambda: _done(run, current, rejects))
@@ -191,7 +191,7 @@ def _import(
         _failed(run, current, error)
         raise
     # What is left is of no use; where PostgreSQL is gone, the next run drops it.
-    with suppress(DatabaseError):
+    with suppress(*DATABASE_FAILURES):
         importing.drop_leftovers()
         fingerprints.forget_unfinished([])
         fingerprints.forget_older()
@@ -236,7 +236,7 @@ def _done(run: ImportRun, current: Import, rejects: Path | None, status: str = "
 
 def _failed(run: ImportRun, current: Import, error: BaseException) -> None:
     """Record a failure. Where PostgreSQL is gone, the next run marks this one as abandoned."""
-    with suppress(DatabaseError):
+    with suppress(*DATABASE_FAILURES):
         ImportRun.objects.filter(pk=run.pk, status=Status.RUNNING).update(
             status=Status.FAILED,
             finished_at=Now(),
@@ -247,8 +247,15 @@ def _failed(run: ImportRun, current: Import, error: BaseException) -> None:
 
 def _measures(current: Import) -> dict[str, Any]:
     steps = [asdict(done) for done in current.lanes.done]
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-    return {"steps": steps, "peak_bytes": peak}
+    return {"steps": steps, "peak_bytes": _peak_bytes()}
+
+
+def _peak_bytes() -> int:
+    """The most memory that this program took; getrusage would count its parent's as well."""
+    for line in Path("/proc/self/status").read_text().splitlines():
+        if line.startswith("VmHWM:"):
+            return int(line.split()[1]) * 1024
+    return 0
 
 
 def write_rejects(run: ImportRun, path: Path) -> int:

@@ -6,9 +6,13 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 
+import psycopg
+from django.db import Error as DatabaseFailure
 from django.db import connection
 
 LANES = 2
+# Django's errors, and the driver's own, which COPY raises.
+DATABASE_FAILURES = (DatabaseFailure, psycopg.Error)
 PATIENCE_SECONDS = 10
 
 

@@ -42,6 +42,8 @@ class Site:
     Only the size and the number of reviews a product tell one data set from another.
     """
 
+    prefix = ""
+
     def __init__(
         self, products: int, say: Say, *, reviews_per_product: float = REVIEWS_PER_PRODUCT
     ) -> None:
@@ -51,7 +53,7 @@ class Site:
         state = configuration.load().state
         self.programs = state / "debian"
         self.nginx = debian.nginx(self.programs)
-        self.folder = state / "bench" / _name(products, reviews_per_product)
+        self.folder = state / "bench" / (self.prefix + _name(products, reviews_per_product))
         self.values = {**os.environ, **_settings(self.folder)}
         self.config = Config(
             configuration.CHECKOUT, Path(sys.executable), self.values, service_account()

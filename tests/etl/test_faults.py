@@ -1,15 +1,16 @@
-"""Files as bad as they come, and imports that are killed (rows F6 and F8 of the fault catalogue).
-
-F6 stands here at a small size: a killed import leaves the tables as they were.
-"""
+"""Files as bad as they come, and imports that are killed, cut off or out of room (rows F6, F7 and
+F8 of the fault catalogue)."""
 
 import os
 import random
 import signal
 import subprocess
 import sys
+import time
+from collections.abc import Iterator
 from pathlib import Path
 
+import psycopg
 import pytest
 from django.conf import settings
 from django.db import connection
@@ -17,7 +18,12 @@ from django.db import connection
 from etl.dataset import generate
 from etl.models import ImportRun
 from products.models import Product
+from reviews import services
+from stack.accounts import service_account
+from stack.postgres import SUPERUSER
 from tests.etl.conftest import table_contents
+from tests.etl.test_exporting import empty_tables
+from tests.etl.test_fingerprints import spoil
 from tests.waiting import second_connection, wait_for_blocked, wait_until
 
 
@@ -106,14 +112,13 @@ def test_f8_generated_dirt_is_accounted_for_exactly(import_command, tmp_path, pr
             }
 
 
-def test_f6_killed_import_leaves_the_tables_as_they_were(import_command, dataset, tmp_path):
-    import_command("import_products", dataset.write())
-    import_command("import_reviews", dataset.folder)
+def test_f6_killed_refresh_leaves_the_tables_as_they_were(import_command, dataset, tmp_path):
+    import_command("import_all", dataset.write())
     before = table_contents()
     big = tmp_path / "big"
     generate(big, products=1500, seed=3)
-    kill_at_random_points("import_products", big, before, times=4)
-    assert run_import("import_products", big).returncode == 3
+    kill_at_its_steps("import_all", big, before, times=4)
+    assert run_import("import_all", big).returncode == 3
     assert Product.objects.count() > 1000
     assert set(ImportRun.objects.values_list("status", flat=True)) == {
         "done",
@@ -122,27 +127,8 @@ def test_f6_killed_import_leaves_the_tables_as_they_were(import_command, dataset
     }
 
 
-def test_f6_killed_first_import_leaves_the_tables_empty(transactional_db, dataset, tmp_path):
-    before = table_contents()
-    big = tmp_path / "big"
-    generate(big, products=1500, seed=3)
-    kill_at_random_points("import_products", big, before, times=4)
-    assert run_import("import_products", big).returncode == 3
-    assert Product.objects.count() == 1500
-
-
-@pytest.mark.long
-def test_f6_killed_at_fifty_points_and_begun_again(transactional_db, tmp_path):
-    before = table_contents()
-    big = tmp_path / "big"
-    generate(big, products=5000, seed=4)
-    kill_at_random_points("import_products", big, before, times=50)
-    assert run_import("import_products", big).returncode == 3
-    assert Product.objects.count() == 5000
-
-
-def kill_at_random_points(command: str, source: Path, before: dict, *, times: int) -> None:
-    """Kill the import as it begins one of its steps, and within the final transaction.
+def kill_at_its_steps(command: str, source: Path, before: dict, *, times: int) -> None:
+    """Kill the import when it has done one of its steps, and within the final transaction.
 
     A lock on the table that is written last keeps it from committing before it is killed.
     """
@@ -157,8 +143,152 @@ def kill_at_random_points(command: str, source: Path, before: dict, *, times: in
             process.kill()
             process.communicate()
             assert process.returncode == -signal.SIGKILL
-        wait_until(lambda: not import_sessions(), "the server to notice the killed import")
+        wait_for_the_server()
         assert table_contents() == before
+
+
+@pytest.mark.parametrize(
+    ("products", "times"), [(1000, 6), pytest.param(5000, 50, marks=pytest.mark.long)]
+)
+def test_f6_killed_at_random_points_and_resumed_it_ends_as_if_undisturbed(
+    transactional_db, tmp_path, products, times
+):
+    generate(tmp_path / "first", products=products, seed=3)
+    generate(tmp_path / "second", products=products, seed=3)
+    spoil(tmp_path / "second", 1)
+    states = [table_contents()]
+    seconds = []
+    for folder in ("first", "second"):
+        began = time.monotonic()
+        assert run_import("import_all", tmp_path / folder).returncode == 3
+        seconds.append(time.monotonic() - began)
+        states.append(table_contents())
+    empty_tables()
+    dice = random.Random(times)
+    for stage, folder in enumerate(("first", "second")):
+        for attempt in range(times // 2):
+            options = ["--resume"] if attempt % 3 and can_be_resumed() else []
+            process = start_import("import_all", tmp_path / folder, *options)
+            time.sleep(dice.random() * seconds[stage])
+            process.kill()
+            process.communicate()
+            wait_for_the_server()
+            assert table_contents() in states[stage : stage + 2]
+        options = ["--resume"] if can_be_resumed() else []
+        ended = run_import("import_all", tmp_path / folder, *options)
+        assert ended.returncode == 3, ended.stderr
+        assert table_contents() == states[stage + 1]
+    assert services.rebuild_review_meta(batch=100, progress=lambda last: None) == 0
+    assert leftovers() == 0
+
+
+def can_be_resumed() -> bool:
+    run = ImportRun.objects.order_by("-id").first()
+    return run is not None and run.status in {"running", "failed", "abandoned"}
+
+
+def leftovers() -> int:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT count(*) FROM pg_tables WHERE schemaname = 'etl'")
+        return cursor.fetchone()[0]
+
+
+@pytest.mark.parametrize("whose", ["a lane's", "everybody's"])
+def test_lost_connection_ends_it_cleanly(transactional_db, tmp_path, whose):
+    generate(tmp_path / "set", products=3000, seed=3)
+    before = table_contents()
+    process = start_import("import_all", tmp_path / "set")
+    assert any("read product" in line for line in process.stderr)
+    with second_connection() as other:
+        other.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+            " WHERE datname = current_database() AND pid <> ALL(%s)"
+            " AND (%s OR pid = (SELECT pid FROM pg_locks WHERE locktype = 'advisory'"
+            " AND mode = 'ShareLock' LIMIT 1))",
+            [[other.info.backend_pid, own_session()], whose == "everybody's"],
+        )
+    _, told = process.communicate()
+    assert process.returncode == 1, told
+    assert "Traceback" not in told
+    assert "Nothing was changed." in told
+    assert table_contents() == before
+    assert run_import("import_all", tmp_path / "set", "--resume").returncode == 3
+    assert Product.objects.count() == 3000
+
+
+def own_session() -> int:
+    connection.ensure_connection()
+    return connection.connection.info.backend_pid
+
+
+@pytest.fixture
+def small_disk() -> Iterator[Path]:
+    """A file system of 40 MB that PostgreSQL can write to: in a mount namespace of its own account,
+    reached through /proc."""
+    account = service_account()
+    user = ["setpriv", f"--reuid={account.uid}", f"--regid={account.gid}", "--clear-groups"]
+    holder = subprocess.Popen(
+        [
+            *(user if account.switched else []),
+            *("unshare", "-Urm", "sh", "-c"),
+            "mount -t tmpfs -o size=40m none /mnt && mkdir -m 700 /mnt/space && echo && cat",
+        ],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    )
+    assert holder.stdout.readline() == b"\n", "user namespaces are needed here"
+    yield Path(f"/proc/{holder.pid}/root/mnt/space")
+    holder.stdin.close()
+    holder.wait()
+
+
+def test_f7_full_disk_ends_it_cleanly_and_a_resumed_one_completes(
+    transactional_db, tmp_path, small_disk
+):
+    generate(tmp_path / "set", products=6000, seed=3)
+    before = table_contents()
+    name = connection.settings_dict["NAME"]
+    with superuser() as root:
+        root.execute(f"CREATE TABLESPACE small LOCATION '{small_disk}'")
+        root.execute("GRANT CREATE ON TABLESPACE small TO PUBLIC")
+        root.execute(f"ALTER DATABASE {name} SET default_tablespace = small")
+        try:
+            failed = run_import("import_all", tmp_path / "set")
+            assert failed.returncode == 1, failed.stderr
+            assert "No space left on device" in failed.stderr
+            assert "Nothing was changed." in failed.stderr
+            assert table_contents() == before
+        finally:
+            root.execute(f"ALTER DATABASE {name} RESET default_tablespace")
+        resumed = run_import("import_all", tmp_path / "set", "--resume")
+        assert resumed.returncode == 3, resumed.stderr
+        assert Product.objects.count() == 6000
+        for table in tables_in(root, "small"):
+            root.execute(f"ALTER TABLE {table} SET TABLESPACE pg_default")
+        for index in tables_in(root, "small", "i"):
+            root.execute(f"ALTER INDEX {index} SET TABLESPACE pg_default")
+        root.execute("DROP TABLESPACE small")
+
+
+def tables_in(root: psycopg.Connection, tablespace: str, sort: str = "r") -> list[str]:
+    rows = root.execute(
+        "SELECT pg_class.oid::regclass::text FROM pg_class"
+        " JOIN pg_tablespace space ON space.oid = reltablespace"
+        " WHERE spcname = %s AND relkind = %s",
+        [tablespace, sort],
+    )
+    return [row[0] for row in rows]
+
+
+def superuser() -> psycopg.Connection:
+    settings_ = connection.settings_dict
+    return psycopg.connect(
+        dbname=settings_["NAME"], host=settings_["HOST"], user=SUPERUSER, autocommit=True
+    )
+
+
+def wait_for_the_server() -> None:
+    wait_until(lambda: not import_sessions(), "the server to notice the killed import")
 
 
 def import_sessions() -> int:
@@ -167,7 +297,7 @@ def import_sessions() -> int:
         return cursor.fetchone()[0]
 
 
-def start_import(command: str, source: Path) -> subprocess.Popen[str]:
+def start_import(command: str, source: Path, *options: str) -> subprocess.Popen[str]:
     """The command as a process of its own, against the test database."""
     name = connection.settings_dict["NAME"]
     url = os.environ["DATABASE_URL"]
@@ -179,6 +309,7 @@ def start_import(command: str, source: Path) -> subprocess.Popen[str]:
             source,
             "--rejects",
             source / "rejected.txt",
+            *options,
         ],
         env={**os.environ, "DATABASE_URL": url.rpartition("/")[0] + f"/{name}"},
         stdout=subprocess.PIPE,
@@ -187,7 +318,7 @@ def start_import(command: str, source: Path) -> subprocess.Popen[str]:
     )
 
 
-def run_import(command: str, source: Path) -> subprocess.CompletedProcess[str]:
-    process = start_import(command, source)
+def run_import(command: str, source: Path, *options: str) -> subprocess.CompletedProcess[str]:
+    process = start_import(command, source, *options)
     stdout, stderr = process.communicate()
     return subprocess.CompletedProcess([], process.returncode, stdout, stderr)

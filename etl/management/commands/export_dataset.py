@@ -3,9 +3,9 @@ from pathlib import Path
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
-from django.db import Error as DatabaseFailure
 
 from etl.exporting import Exported, NotEmptyDirectory, export_dataset
+from etl.tasks import DATABASE_FAILURES
 
 
 class Command(BaseCommand):
@@ -28,7 +28,7 @@ class Command(BaseCommand):
             )
         except NotEmptyDirectory as error:
             raise CommandError(f"{error} Add --force to replace them.", returncode=2) from error
-        except (OSError, DatabaseFailure) as error:
+        except (OSError, *DATABASE_FAILURES) as error:
             raise CommandError(f"The export failed: {str(error).strip()}") from error
         own = sum(each.own for each in exported)
         self.stdout.write(f"{sum(each.rows for each in exported):,} rows written.")
