@@ -119,8 +119,10 @@ def _begin(
         )
     if last.options.get("encoding", "") != encoding:
         raise SourceError(f"Run {last.pk} read its files in another encoding. Leave --resume out.")
-    # To tell what is absent, everything has to be read.
-    kept = {} if settings["options"]["deletes_absent"] else _kept_files(last, files)
+    asked = settings["options"]
+    # To tell what is absent, everything has to be read, and what is skipped leaves no fingerprint.
+    reads_anew = asked["deletes_absent"] or asked["on_conflict"] != last.options.get("on_conflict")
+    kept = {} if reads_anew else _kept_files(last, files)
     last.files.exclude(pk__in=[file.pk for file in kept.values()]).delete()
     ImportRun.objects.filter(pk=last.pk).update(
         status=Status.RUNNING,

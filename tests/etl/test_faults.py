@@ -237,7 +237,7 @@ def small_disk() -> Iterator[Path]:
         stdout=subprocess.PIPE,
     )
     assert holder.stdout.readline() == b"\n", "user namespaces are needed here"
-    yield Path(f"/proc/{holder.pid}/root/mnt/space")
+    yield Path("/proc") / str(holder.pid) / "root" / "mnt" / "space"
     holder.stdin.close()
     holder.wait()
 

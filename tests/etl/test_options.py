@@ -270,6 +270,17 @@ def test_run_that_ended_early_is_resumed_with_what_it_had_read(import_command, d
     assert services.rebuild_review_meta(batch=100, progress=lambda last: None) == 0
 
 
+def test_resumed_run_may_treat_conflicts_otherwise(import_all, import_command, dataset):
+    import_all()
+    dataset.rows["skus"][0] = '1,1,"XS",99'
+    dataset.write()
+    assert import_command("import_all", dataset.folder, on_conflict="fail").code == 1
+    skipped = import_command("import_all", dataset.folder, on_conflict="skip", resume=True)
+    assert skipped.code == 0, skipped.stderr
+    assert skipped.report("skus").skipped == 1
+    assert import_command("import_all", dataset.folder).report("skus").updated == 1
+
+
 def test_changed_files_are_read_again_when_a_run_is_resumed(import_command, dataset):
     dataset.rows["skus"] += ["9,99,null,1"]
     dataset.write()
