@@ -49,10 +49,6 @@ class FileKind:
         """The table's columns that files bring, in the order of `columns`."""
         return [column.table_column for column in self.columns]
 
-    @property
-    def parent_tables(self) -> set[str]:
-        return {KINDS[column.parent].table for column in self.references}
-
     def position(self, name: str) -> int:
         return next(place for place, column in enumerate(self.columns) if column.name == name)
 

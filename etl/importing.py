@@ -140,7 +140,9 @@ class Import:
         """
         self.progress.say("publish")
         updates = self.options.on_conflict == "update"
-        changes = list(self.changes.values())
+        # Parents before children, in whichever order the lanes compared them.
+        names = [staged.kind.name for staged in self.files]
+        changes = [self.changes[name] for name in names if name in self.changes]
         changing = [change for change in changes if change.new or (change.changed and updates)]
         deleting = self.options.deletes_absent and any(change.absent for change in changes)
         if not self._built and not changing and not deleting:
@@ -200,8 +202,11 @@ class Import:
     def _delete_absent(self, changes: Sequence[Changes]) -> None:
         for change in reversed(changes):
             if change.absent:
-                keys = building.foreign_keys(change.kind.table, inbound=True)
-                merging.delete_absent(change, [(key.table, key.column) for key in keys])
+                referring, derived = [], []
+                for key in building.foreign_keys(change.kind.table, inbound=True):
+                    is_derived = key.table in {aggregates.COUNTS_TABLE, aggregates.SUMS_TABLE}
+                    (derived if is_derived else referring).append((key.table, key.column))
+                merging.delete_absent(change, referring, derived)
 
     def _tell_outcome(self, staged: Staged) -> None:
         """What is certain before the final transaction; it counts the rest itself."""

@@ -132,10 +132,15 @@ def find_absent(changes: Changes) -> None:
         cursor.execute(f"ANALYZE {changes.absent_table}")
 
 
-def delete_absent(changes: Changes, referring: Sequence[tuple[str, str]]) -> None:
+def delete_absent(
+    changes: Changes,
+    referring: Sequence[tuple[str, str]],
+    derived: Sequence[tuple[str, str]],
+) -> None:
     """Delete the noted rows, but not those that somebody acted on or that others refer to.
 
-    `referring` are the tables and columns that do. Children go before their parents.
+    `referring` are the tables and columns that do, `derived` those whose rows go along. Children go
+    before their parents.
     """
     table = changes.kind.table
     kept = [
@@ -147,7 +152,16 @@ def delete_absent(changes: Changes, referring: Sequence[tuple[str, str]]) -> Non
     staying = " OR ".join(kept) or "false"
     with connection.cursor() as cursor:
         cursor.execute(
+            f"DELETE FROM {changes.absent_table} absent USING {table} live"
+            f" WHERE live.id = absent.id AND ({staying})"
+        )
+        for child, column in derived:
+            cursor.execute(
+                f"DELETE FROM {child} child USING {changes.absent_table} absent"
+                f" WHERE child.{column} = absent.id"
+            )
+        cursor.execute(
             f"DELETE FROM {table} live USING {changes.absent_table} absent"
-            f" WHERE live.id = absent.id AND NOT ({staying})"
+            " WHERE live.id = absent.id"
         )
         changes.staged.report.deleted += cursor.rowcount

@@ -87,7 +87,7 @@ class Progress:
         """So many bytes of the running step's file, and records of it, are done. Cheap."""
         now = time.monotonic()
         wait = SECONDS_BETWEEN_LINES if self._bar is None else SECONDS_BETWEEN_DRAWINGS
-        # Each of two lanes may be the one that writes the line, and tells of both.
+        # Each running step notes how far it is; whichever comes first writes the line for all.
         if now - self._heard.get(about, 0.0) < wait / 2:
             return
         self._heard[about] = now

@@ -1,6 +1,5 @@
 """Imports by the real commands into real tables."""
 
-import threading
 import uuid
 from pathlib import Path
 
@@ -377,30 +376,6 @@ def test_line_too_long_takes_no_other_line_along(import_command, dataset):
         "conflicting_id": 1,
     }
     assert [row["line"] for row in outcome.rejects] == ["492", "493", "495"]
-
-
-def test_second_import_at_once_is_refused(import_command, dataset):
-    dataset.write("product")
-    held, leave = threading.Event(), threading.Event()
-
-    def hold() -> None:
-        importing.take_lock()
-        held.set()
-        leave.wait(30)
-        importing.release_lock()
-        connection.close()
-
-    holder = threading.Thread(target=hold)
-    holder.start()
-    try:
-        assert held.wait(30)
-        outcome = import_command("import_products", dataset.folder)
-    finally:
-        leave.set()
-        holder.join()
-    assert outcome.code == 2
-    assert "Another import is running" in outcome.stderr
-    assert import_command("import_products", dataset.folder).code == 0
 
 
 def test_table_that_fills_while_it_is_built_is_not_overwritten(import_command, dataset):

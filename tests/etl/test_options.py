@@ -9,12 +9,16 @@ from django.core.management import call_command
 from django.db import connection
 
 from atelier.core.models import CacheScope
-from etl import importing
+from etl import importing, runs, staging
+from etl.files import PRODUCT_FILES, REVIEW_FILES
 from etl.models import Fingerprint, ImportReject, ImportRun
+from etl.progress import Progress
+from etl.sources import find_sources
 from products.models import Product, Sku
 from reviews import services
 from reviews.models import Moderation, Review, ReviewMeta
 from tests.etl.conftest import table_contents
+from tests.factories.etl import ImportRunFactory
 from tests.factories.products import ProductFactory
 
 
@@ -148,6 +152,25 @@ def test_absent_rows_go_if_told_so_unless_somebody_needs_them(import_all, import
     dataset.rows["skus"].append('2,1,"XL",15')
     assert import_command("import_all", dataset.write()).counts("skus") == (1, 0, 1, 0, 0)
     assert Sku.objects.filter(pk=2).exists()
+
+
+def test_absent_children_go_before_their_parents_whichever_was_compared_first(import_all, dataset):
+    import_all()
+    for name in dataset.rows:
+        dataset.rows[name] = dataset.rows[name][:1]
+    dataset.rows["related"] = []
+    for name in ("reviews", "reviews_photos", "characteristics", "characteristic_reviews"):
+        dataset.rows[name] = []
+    wanted = PRODUCT_FILES + REVIEW_FILES
+    files = staging.open_files(find_sources([str(dataset.write())], wanted, "a test"), wanted)
+    run = ImportRunFactory(status="running")
+    options = importing.Options(deletes_absent=True)
+    current = importing.Import(run.pk, files, runs.new_file(run, files), options, Progress())
+    current.prepare()
+    current.changes = dict(sorted(current.changes.items(), reverse=True))
+    current.publish(lambda: None)
+    assert list(Product.objects.values_list("id", flat=True)) == [1]
+    assert not Review.objects.exists()
 
 
 def test_report_is_json_if_told_so(import_command, dataset):
