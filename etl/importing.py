@@ -202,7 +202,8 @@ class Import:
     def _delete_absent(self, changes: Sequence[Changes]) -> None:
         for change in reversed(changes):
             if change.absent:
-                referring, derived = [], []
+                referring: list[tuple[str, str]] = []
+                derived: list[tuple[str, str]] = []
                 for key in building.foreign_keys(change.kind.table, inbound=True):
                     is_derived = key.table in {aggregates.COUNTS_TABLE, aggregates.SUMS_TABLE}
                     (derived if is_derived else referring).append((key.table, key.column))
