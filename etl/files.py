@@ -37,8 +37,8 @@ class FileKind:
     others: tuple[str, ...] = ()
     # The column that says when a row changed, by the table's own rule.
     touched: str = ""
-    # Two references that must not be the same.
-    apart: tuple[str, str] | None = None
+    # Two references that must not be the same, nor come again in another row.
+    pair: tuple[str, str] | None = None
 
     @property
     def references(self) -> tuple[Column, ...]:
@@ -117,7 +117,7 @@ RELATED = FileKind(
         Column("current_product_id", REFERENCE, target="product_id", parent="product"),
         Column("related_product_id", REFERENCE, parent="product"),
     ),
-    apart=("current_product_id", "related_product_id"),
+    pair=("current_product_id", "related_product_id"),
 )
 REVIEWS = FileKind(
     "reviews",

@@ -1,9 +1,11 @@
-"""Ids in blocks of clean lines, read all at once, and sets of them in bounded memory.
+"""Ids in blocks of clean lines, read all at once, and sets of them and of pairs of them in bounded
+memory.
 
 A block is UTF-8 text of whole lines whose first columns are bare digits, as the pattern of clean
 lines guarantees. Whatever is done for every line of a file is done here, a block at a time.
 """
 
+import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
@@ -182,6 +184,57 @@ class AnyOf:
         for other in self.sets[1:]:
             found |= other.contains(ids)
         return found
+
+
+class PairSet:
+    """A set of pairs of ids, eight bytes each, in sorted runs, each twice as long as the next.
+
+    Full ones are on disk; of those only the part near the pairs asked for is read.
+    """
+
+    def __init__(self, full: int = 1 << 22) -> None:
+        self._full = full
+        self._runs: list[Integers] = []
+
+    def contains(self, pairs: Integers) -> Flags:
+        """`pairs` as `paired` makes them."""
+        found = np.zeros(len(pairs), np.bool_)
+        if len(pairs):
+            lowest, highest = pairs.min(), pairs.max()
+            for run in self._runs:
+                start, stop = run.searchsorted(lowest), run.searchsorted(highest, "right")
+                if start < stop:
+                    found |= np.isin(pairs, run[start:stop])
+        return found
+
+    def add(self, pairs: Integers) -> None:
+        """Add pairs, none of which is there already."""
+        if not len(pairs):
+            return
+        run = np.sort(pairs)
+        while self._runs and len(self._runs[-1]) < min(2 * len(run), self._full):
+            run = np.sort(np.concatenate((self._runs.pop(), run)), kind="stable")
+        self._runs.append(run if len(run) < self._full else _on_disk(run))
+
+
+def paired(ones: Integers, others: Integers) -> Integers:
+    """A number for each pair of ids below a thousand million."""
+    return (ones << 30) | others
+
+
+def shared_within(ids: Integers) -> Flags:
+    """True for each number that is there more than once."""
+    _, places, counts = np.unique(ids, return_inverse=True, return_counts=True)
+    shared: Flags = counts[places] > 1
+    return shared
+
+
+def _on_disk(run: Integers) -> Integers:
+    with tempfile.TemporaryFile() as file:
+        # The mapping keeps the file.
+        mapped = np.memmap(file, run.dtype, "w+", shape=run.shape)
+        mapped[:] = run
+        return mapped
 
 
 def _repeated_within(ids: Integers) -> Flags:

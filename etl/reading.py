@@ -14,7 +14,18 @@ from etl.cleaning import Cleaner, Rejection, Row
 from etl.columns import INSTANT, Column
 from etl.files import FileKind, SourceError
 from etl.fingerprints import Fingerprints
-from etl.keys import Block, Flags, IdSet, Integers, Known, spell_instants, with_column_respelled
+from etl.keys import (
+    Block,
+    Flags,
+    IdSet,
+    Integers,
+    Known,
+    PairSet,
+    paired,
+    shared_within,
+    spell_instants,
+    with_column_respelled,
+)
 from etl.lines import Lines, TooLong
 from etl.report import FileReport
 
@@ -181,6 +192,7 @@ class Reader:
         self._digits = 1 + max(
             [0, self._instant or 0, *(kind.position(column.name) for column in kind.references)]
         )
+        self._pairs = PairSet()
         self._pending = _Pending()
 
     def blocks(self) -> Iterator[tuple[bytes, int]]:
@@ -238,7 +250,7 @@ class Reader:
         self._report.read += count
         original = None
         if b"\r" in text:
-            original = text
+            original = text.removesuffix(b"\n")
             returns = text.count(b"\r\n")
             self._report.repairs["crlf"] += returns
             text = text.replace(b"\r\n", b"\n")
@@ -268,7 +280,8 @@ class Reader:
             text = run.replace(b"\r\n", b"\n")
         if self._is_reordered:
             text = self._cleaner.reordered(text, self._order)
-        self._pending.add(text, count, first, None if text is run else run)
+        original = None if text is run else run.removesuffix(b"\n")
+        self._pending.add(text, count, first, original)
 
     def _add_line(self, line: bytes, first: int) -> None:
         report = self._report
@@ -304,10 +317,12 @@ class Reader:
         pending, self._pending = self._pending, _Pending()
         block = Block(b"".join(pending.parts))
         values, starts = block.integers(self._digits)
-        references = [
-            (column, values[self._kind.position(column.name)]) for column in self._kind.references
-        ]
-        refused = self._refuse_references(pending, block, references)
+        columns = {
+            column.name: ids for column, ids in zip(self._kind.columns, values, strict=False)
+        }
+        refused = self._refuse_references(pending, block, columns)
+        if self._kind.pair:
+            refused |= self._refuse_pairs(pending, block, columns, self._kind.pair, refused)
         repeated = refused.copy()
         repeated[~refused] = self._accepted.add(values[0][~refused])
         repeated &= ~refused
@@ -333,21 +348,52 @@ class Reader:
         return _with_newlines(_those(rows, handed, count)), count
 
     def _refuse_references(
-        self, pending: _Pending, block: Block, references: list[tuple[Column, Integers]]
+        self, pending: _Pending, block: Block, columns: Mapping[str, Integers]
     ) -> Flags:
-        """Rows that refer to nothing, or twice to the same, and are rejected for it."""
+        """Rows that refer to nothing, or to the same twice, and are rejected for it."""
         refused = np.zeros(len(block), np.bool_)
-        by_name = {column.name: ids for column, ids in references}
-        if self._kind.apart:
-            one, other = self._kind.apart
-            same = by_name[one] == by_name[other]
-            self._refuse_rows(pending, block, same, "self_relation", other, by_name[other])
+        if self._kind.pair:
+            one, other = self._kind.pair
+            same = columns[one] == columns[other]
+            self._refuse_rows(pending, block, same, "self_relation", other, columns[other])
             refused |= same
-        for column, ids in references:
+        for column in self._kind.references:
+            ids = columns[column.name]
             orphaned = ~self._known[column.parent].contains(ids) & ~refused
             self._refuse_rows(pending, block, orphaned, "missing_parent", column.name, ids)
             refused |= orphaned
         return refused
+
+    def _refuse_pairs(
+        self,
+        pending: _Pending,
+        block: Block,
+        columns: Mapping[str, Integers],
+        pair: tuple[str, str],
+        refused: Flags,
+    ) -> Flags:
+        """Rows whose pair an accepted row has already, but for those whose id came before too."""
+        one, other = pair
+        ids, pairs = columns["id"], paired(columns[one], columns[other])
+        old_ids, old_pairs = self._accepted.contains(ids), self._pairs.contains(pairs)
+        repeated = np.zeros(len(block), np.bool_)
+        kept = ~refused
+        # One row after the other, where it matters which of them comes first.
+        unclear = kept & (old_ids | old_pairs | shared_within(ids) | shared_within(pairs))
+        kept_ids: set[int] = set()
+        kept_pairs: set[int] = set()
+        for row in np.flatnonzero(unclear).tolist():
+            row_id, row_pair = int(ids[row]), int(pairs[row])
+            if old_ids[row] or row_id in kept_ids:
+                kept[row] = False
+            elif old_pairs[row] or row_pair in kept_pairs:
+                repeated[row] = True
+            else:
+                kept_ids.add(row_id)
+                kept_pairs.add(row_pair)
+        self._pairs.add(pairs[kept & ~repeated])
+        self._refuse_rows(pending, block, repeated, "repeated_pair", other, columns[other])
+        return repeated
 
     def _refuse_rows(
         self, pending: _Pending, block: Block, flags: Flags, reason: str, column: str, ids: Integers

@@ -151,6 +151,7 @@ SPECIAL: dict[str, list[Dirt]] = {
     "related.csv": [
         *_rejected("zero_reference", damage.replaced("related_product_id", b"0")),
         *_rejected("self_relation", damage.copied("related_product_id", "current_product_id")),
+        Dirt("repeated_pair", Outcome.CONFLICT, damage.numbered("id", EXTRA_IDS)),
     ],
     "reviews.csv": [
         *_null_forms("response"),

@@ -8,7 +8,7 @@ order.
 """
 
 from etl.dataset.pools import TONES, TOPICS
-from etl.dataset.queries import ABSURD_PRICE, ABSURDLY_PRICED
+from etl.dataset.queries import ABSURD_PRICE, ABSURDLY_PRICED, RELATED
 
 FIRST_REVIEW_AT = 1_554_076_800_000
 REVIEW_SPAN = 2 * 365 * 86_400_000
@@ -159,10 +159,11 @@ def statements(products: int) -> dict[str, str]:
 
 
 def _related_line(products: int) -> str:
-    """Any product but itself; now and then the same one as the line before."""
+    """Products but the line's own, none of them twice: steps of one width round the others."""
     others = max(products - 1, 1)
-    target = "if(k > 0 AND (h >> 40) % 50 = 0, draw(n - 1, 6), h)"
-    return f"concat(n, ',', product_id, ',', 1 + (product_id + {target} % {others}) % {products})"
+    width = f"(1 + draw(product_id, 7) % {max(others // len(RELATED), 1)})"
+    place = f"(draw(product_id, 6) + k * {width}) % {others}"
+    return f"concat(n, ',', product_id, ',', 1 + (product_id + {place}) % {products})"
 
 
 COUNTS = {

@@ -105,7 +105,7 @@ def products_table(products: int, reviews_per_product: float) -> str:
     mean = reviews_per_product * products / reviewed
     least = min(1.0, mean)
     scale = max(0.0, mean - 1) * (1 - TAIL) / TAIL
-    related = steps("(h >> 24)", RELATED) if products > 1 else "0"
+    related = f"least({steps('(h >> 24)', RELATED)}, {products - 1})"
     return f"""
         CREATE TABLE products AS
         WITH numbered AS (

@@ -32,7 +32,7 @@ ROWS = {
         '2,2,"https://img.example/2","https://img.example/2t"',
     ],
     "skus": ['1,1,"XS",8', '2,1,"XL",15', '3,1,"XL",4', "4,2,null,null"],
-    "related": ["1,1,2", "2,1,3", "3,1,2", "4,2,1"],
+    "related": ["1,1,2", "2,1,3", "3,2,3", "4,2,1"],
     "reviews": [
         '1,1,5,1596080481467,"Great","It fits.",true,false,"ann","ann@mail.example",null,8',
         '2,1,3,1610178433963,"Fair","So so.",false,false,"bob","a","Thank you!",2',

@@ -10,7 +10,7 @@ from django.db import connection
 
 from etl.dataset import generate
 from etl.fingerprints import STRETCH, Fingerprints
-from etl.keys import Block, IdSet, spell_instants, with_column_respelled
+from etl.keys import Block, IdSet, PairSet, paired, spell_instants, with_column_respelled
 from etl.models import Fingerprint
 from tests.etl.conftest import Outcome, table_contents
 from tests.etl.test_exporting import empty_tables
@@ -167,6 +167,21 @@ def test_set_of_ids_is_a_set():
         assert ids.add(np.array(some)).tolist() == expected
         asked = [dice.randrange(1, top) for _ in range(50)]
         assert ids.contains(np.array(asked)).tolist() == [number in plain for number in asked]
+
+
+def test_set_of_pairs_is_a_set():
+    dice = random.Random(1)
+    pairs = PairSet(full=100)
+    plain: set[tuple[int, int]] = set()
+    for top in (10, 1000, 999_999_999) * 30:
+        some = [(dice.randrange(1, top), dice.randrange(1, top)) for _ in range(40)]
+        ones, others = np.array(some).T
+        numbers = paired(ones, others)
+        assert pairs.contains(numbers).tolist() == [pair in plain for pair in some]
+        new = sorted(set(some) - plain)
+        if new:
+            pairs.add(paired(*np.array(new).T))
+        plain |= set(new)
 
 
 @pytest.mark.parametrize("rows", [0, 1, 500])

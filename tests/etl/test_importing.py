@@ -1,5 +1,6 @@
 """Imports by the real commands into real tables."""
 
+import random
 import uuid
 from pathlib import Path
 
@@ -9,8 +10,8 @@ from django.core.management import CommandError, call_command
 from django.db import connection
 
 from atelier.core.models import CacheScope
-from atelier.core.publishing import publish
-from etl import importing, runs, staging
+from atelier.core.publishing import EPOCH, publish
+from etl import importing, reading, runs, staging
 from etl.building import NotEmpty
 from etl.files import PRODUCT_FILES, REVIEW_FILES, FileKind
 from etl.importing import Options
@@ -35,7 +36,7 @@ def test_imported_rows_are_served(import_all, client):
     styles = orjson.loads(client.get("/products/1/styles").content)
     assert [style["style_id"] for style in styles["results"]] == [1, 2]
     assert styles["results"][0]["skus"]["3"] == {"quantity": 4, "size": "XL"}
-    assert orjson.loads(client.get("/products/1/related").content) == [2, 3, 2]
+    assert orjson.loads(client.get("/products/1/related").content) == [2, 3]
     meta = orjson.loads(client.get("/reviews/meta?product_id=1").content)
     assert meta["ratings"] == {"3": "1", "5": "1"}
     assert meta["characteristics"]["Fit"] == {"id": 1, "value": "4.5000000000000000"}
@@ -155,6 +156,7 @@ def test_files_may_come_one_by_one(import_command, dataset):
         ("related", "9,1,99", "related_product_id", "missing_parent", "99"),
         ("related", "9,1,0", "related_product_id", "zero_reference", "0"),
         ("related", "9,1,1", "related_product_id", "self_relation", "1"),
+        ("related", "9,1,2", "related_product_id", "repeated_pair", "2"),
         ("product", '1,"Other","","","",1', "id", "conflicting_id", "1"),
         ("product", '1000000000,"Other","","","",1', "id", "reserved_id", "1000000000"),
         ("product", "id,name,slogan,description,category,default_price", "", "repeated_header", ""),
@@ -185,6 +187,12 @@ def test_reject_names_file_line_column_and_reason(
     assert outcome.report(name).rejects == {reason: 1}
 
 
+def test_original_of_a_windows_line_is_the_line(import_command, dataset):
+    dataset.rows["related"] = ["9,99,1\r", "08,99,1\r", "7,99,1\r", "6,99,1\r", "5,1,2"]
+    outcome = import_command("import_products", dataset.write())
+    assert [row["original"] for row in outcome.rejects] == dataset.rows["related"][:4]
+
+
 def test_children_of_a_rejected_parent_are_rejected(import_command, dataset):
     dataset.rows["product"][1] = '2,"Sun Hat","Stay cool","Wide","Accessories",free'
     outcome = import_command("import_products", dataset.write())
@@ -193,6 +201,45 @@ def test_children_of_a_rejected_parent_are_rejected(import_command, dataset):
     assert [row["reason"] for row in outcome.rejects if row["file"] == "related.csv"] == [
         "missing_parent"
     ] * 3
+
+
+@pytest.mark.parametrize("block_bytes", [1, 60, 1 << 19])
+def test_the_first_row_of_an_id_or_a_pair_is_kept(
+    import_command, dataset, monkeypatch, block_bytes
+):
+    monkeypatch.setattr(reading, "BLOCK_BYTES", block_bytes)
+    dice = random.Random(block_bytes)
+    for _ in range(4):
+        rows = [
+            (dice.randrange(1, 40), *dice.sample((1, 2, 3), 2))
+            for _ in range(dice.choice([10, 30]))
+        ]
+        dataset.rows["related"] = [f"{row},{one},{other}" for row, one, other in rows]
+        kept: dict[int, tuple[int, int]] = {}
+        reasons = []
+        for row, one, other in rows:
+            if row in kept:
+                reasons += [] if kept[row] == (one, other) else [(str(row), "conflicting_id")]
+            elif (one, other) in kept.values():
+                reasons.append((str(other), "repeated_pair"))
+            else:
+                kept[row] = (one, other)
+        with publish(EPOCH):
+            RelatedProduct.objects.all().delete()
+        outcome = import_command("import_products", dataset.write())
+        rejects = [(row["value"], row["reason"]) for row in outcome.rejects]
+        assert sorted(rejects) == sorted(reasons)
+        stored = RelatedProduct.objects.values_list("id", "product_id", "related_product_id")
+        assert {row: (one, other) for row, one, other in stored} == kept
+
+
+def test_a_row_that_repeats_a_pair_is_taken_when_the_first_has_another(import_command, dataset):
+    dataset.rows["related"].append("9,1,2")
+    assert import_command("import_products", dataset.write()).rejects[0]["line"] == "6"
+    dataset.rows["related"][0] = "1,3,2"
+    outcome = import_command("import_products", dataset.write())
+    assert outcome.counts("related") == (1, 1, 3, 0, 0)
+    assert import_command("import_products", dataset.write()).counts("related") == (0, 0, 5, 0, 0)
 
 
 def test_repeated_line_is_a_duplicate_and_no_reject(import_command, dataset):

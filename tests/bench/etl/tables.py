@@ -143,8 +143,12 @@ def _all_at_once(site: Site, lists: Sequence[Sequence[str | tuple[FileKind, Path
         try:
             with closing(site.connect()) as connection:
                 connection.execute(SETTINGS)
-                while not waiting.empty():
-                    for step in waiting.get():
+                while True:
+                    try:
+                        steps = waiting.get_nowait()
+                    except queue.Empty:
+                        return
+                    for step in steps:
                         if isinstance(step, str):
                             connection.execute(step)
                         else:
