@@ -22,7 +22,8 @@ MAX_SHORT_BYTES = 2_000
 # whose last repetition failed half-way.
 _FAST_TEXT = rb'"[^"\r\n\0]*+(?:(?>""[^"\r\n\0]*+))*+"'
 _FAST_NULL_TEXT = rb'(?:null|"(?!null"|NULL"|"(?!"))[^"\r\n\0]*+(?:(?>""[^"\r\n\0]*+))*+")'
-_FAST_URL = rb'"https?://[^"\s\0]++"'
+# Spelled out: `re` makes a bitmap of single bytes, but asks anew for each byte whether it is `\s`.
+_FAST_URL = rb'"https?://[^" \t\n\v\f\r\0]++"'
 
 Value = int | str | bool | Decimal | None
 

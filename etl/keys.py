@@ -192,7 +192,7 @@ class PairSet:
     Full ones are on disk; of those only the part near the pairs asked for is read.
     """
 
-    def __init__(self, full: int = 1 << 22) -> None:
+    def __init__(self, full: int = 1 << 20) -> None:
         self._full = full
         self._runs: list[Integers] = []
 

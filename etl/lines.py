@@ -1,6 +1,7 @@
 """Reading a file line by line and run by run, in bounded memory."""
 
 import re
+from contextlib import suppress
 from itertools import takewhile
 from typing import Protocol
 
@@ -107,25 +108,10 @@ class Lines:
         return lines
 
     def skip(self, count: int) -> None:
-        """Pass over `count` lines, a block at a time where it can."""
-        while count > 0:
-            complete = self._buffer.count(b"\n", self._position, self._end)
-            if complete == 0:
-                try:
-                    if self.line() is None:
-                        return
-                except TooLong:
-                    pass
-                count -= 1
-            elif complete <= count:
-                self._position = self._end
-                self.number += complete
-                count -= complete
-            else:
-                for _ in range(count):
-                    self._position = self._buffer.index(b"\n", self._position) + 1
-                self.number += count
-                return
+        """Pass over `count` lines."""
+        for _ in range(count):
+            with suppress(TooLong):
+                self.line()
 
     def _before_long_line(self, start: int, end: int) -> int:
         """Where a run must stop for a line that is too long. Such a one spans the run's middle,

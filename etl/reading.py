@@ -183,15 +183,14 @@ class Reader:
         self._window_begin = 0
         self._runs: list[int] = []
         self._window = Block(b"")
+        self._returns = self._window.returns()
         self._cleaner = Cleaner(columns)
         self._order = [list(columns).index(column) for column in kind.columns]
         self._is_reordered = self._order != sorted(self._order)
         self._instant = next(
             (place for place, column in enumerate(kind.columns) if column.kind is INSTANT), None
         )
-        self._digits = 1 + max(
-            [0, self._instant or 0, *(kind.position(column.name) for column in kind.references)]
-        )
+        self._digits = 1 + max([0, *(kind.position(column.name) for column in kind.references)])
         self._pairs = PairSet()
         self._pending = _Pending()
 
@@ -249,9 +248,9 @@ class Reader:
         lines.take(stop - start, count)
         self._report.read += count
         original = None
-        if b"\r" in text:
+        returns = int(np.count_nonzero(self._returns[place : place + count]))
+        if returns:
             original = text.removesuffix(b"\n")
-            returns = text.count(b"\r\n")
             self._report.repairs["crlf"] += returns
             text = text.replace(b"\r\n", b"\n")
         self._pending.add(text, count, first, original, is_known=True)
@@ -260,6 +259,7 @@ class Reader:
     def _open_window(self) -> None:
         self._window_begin = self._lines.number
         self._window = Block(self._lines.window())
+        self._returns = self._window.returns()
         known = self._fingerprints.known(self._window) if self._fingerprints else None
         self._runs = [] if known is None else _runs(known)
 
@@ -276,7 +276,8 @@ class Reader:
         self._report.read += count
         text = run
         if b"\r" in run:
-            self._report.repairs["crlf"] += run.count(b"\r\n")
+            # Clean lines have it nowhere else, and a single byte is counted much faster.
+            self._report.repairs["crlf"] += run.count(b"\r")
             text = run.replace(b"\r\n", b"\n")
         if self._is_reordered:
             text = self._cleaner.reordered(text, self._order)
@@ -316,7 +317,7 @@ class Reader:
         """The rows that wait, less those that cannot be loaded."""
         pending, self._pending = self._pending, _Pending()
         block = Block(b"".join(pending.parts))
-        values, starts = block.integers(self._digits)
+        values, _ = block.integers(self._digits)
         columns = {
             column.name: ids for column, ids in zip(self._kind.columns, values, strict=False)
         }
@@ -331,21 +332,25 @@ class Reader:
         handed = kept
         if self._fingerprints is not None:
             handed = self._fingerprints.note(block, values[0], kept & ~pending.known_rows())
-        count = int(np.count_nonzero(handed))
-        rows = block
-        if self._instant is not None and (count or repeated.any()):
-            rows = Block(
-                with_column_respelled(
-                    block,
-                    starts[self._instant],
-                    starts[self._instant + 1] - 1,
-                    spell_instants(values[self._instant]),
-                )
-            )
-        for row in np.flatnonzero(repeated).tolist():
-            line, original = pending.origin(row, block)
-            self._repeat(Repeat(line, original, _with_newlines(rows.line(row))))
-        return _with_newlines(_those(rows, handed, count)), count
+        wanted = handed | repeated
+        rows = block if wanted.all() else Block(_those(block, wanted))
+        text = self._spelled(rows)
+        if repeated.any():
+            rows = Block(text)
+            places = np.cumsum(wanted) - 1
+            for row in np.flatnonzero(repeated).tolist():
+                line, original = pending.origin(row, block)
+                self._repeat(Repeat(line, original, _with_newlines(rows.line(places[row]))))
+            text = _those(rows, handed[wanted])
+        return _with_newlines(text), int(np.count_nonzero(handed))
+
+    def _spelled(self, block: Block) -> bytes:
+        """The rows with instants as PostgreSQL reads them."""
+        if self._instant is None or not len(block):
+            return block.data
+        values, starts = block.integers(self._instant + 1)
+        texts = spell_instants(values[-1])
+        return with_column_respelled(block, starts[-2], starts[-1] - 1, texts)
 
     def _refuse_references(
         self, pending: _Pending, block: Block, columns: Mapping[str, Integers]
@@ -414,8 +419,9 @@ def _runs(flags: Flags) -> list[int]:
     return runs
 
 
-def _those(block: Block, rows: Flags, count: int) -> bytes:
+def _those(block: Block, rows: Flags) -> bytes:
     """Some lines of the block, cut out or left over, whichever are fewer cuts."""
+    count = int(np.count_nonzero(rows))
     if count == len(block):
         return block.data
     if 2 * count < len(block):

@@ -6,7 +6,9 @@ unlogged table with the file's columns, to be compared.
 """
 
 import tempfile
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from typing import IO
@@ -32,6 +34,7 @@ SCHEMA = "etl"
 SPOOLED_BYTES = 4 << 20
 COPIED_BYTES = 1 << 20
 IDS_AT_ONCE = 1 << 16
+BLOCKS_AHEAD = 4
 
 
 @dataclass(slots=True)
@@ -213,13 +216,22 @@ def _copy_rows(
 ) -> None:
     columns = ", ".join(staged.kind.table_columns)
     handed = 0
-    with cursor.copy(
-        f"COPY {staged.table} ({columns}) FROM STDIN (FORMAT csv, NULL 'null')"
-    ) as copy:
+    writes: deque[Future[None]] = deque()
+    with (
+        cursor.copy(
+            f"COPY {staged.table} ({columns}) FROM STDIN (FORMAT csv, NULL 'null')"
+        ) as copy,
+        # The server takes a block while the next ones are read.
+        ThreadPoolExecutor(max_workers=1) as writer,
+    ):
         for block, rows in reader.blocks():
-            copy.write(block)
+            writes.append(writer.submit(copy.write, block))
+            if len(writes) > BLOCKS_AHEAD:
+                writes.popleft().result()
             handed += rows
             tick(staged)
+        for write in writes:
+            write.result()
     _check_stored(staged, handed, cursor.rowcount)
 
 

@@ -124,6 +124,11 @@ class Review(models.Model):
             models.Index(fields=["product", "id"], name="review_by_product"),
             models.Index(
                 fields=["id"],
+                condition=Q(moderation=Moderation.REJECTED),
+                name="review_rejected",
+            ),
+            models.Index(
+                fields=["id"],
                 condition=Q(is_awaiting_moderation=True),
                 name="review_awaiting_moderation",
             ),
