@@ -5,7 +5,7 @@ import threading
 import uuid
 
 import pytest
-from django.core.management import call_command
+from django.core.management import CommandError, call_command
 from django.db import connection
 
 from atelier.core.models import CacheScope
@@ -18,7 +18,7 @@ from products.models import Product, Sku
 from reviews import services
 from reviews.models import Moderation, Review, ReviewMeta
 from tests.etl.conftest import table_contents
-from tests.factories.etl import ImportRunFactory
+from tests.factories.etl import ImportRejectFactory, ImportRunFactory
 from tests.factories.products import ProductFactory
 
 
@@ -351,5 +351,16 @@ def test_runs_are_listed_shown_and_resumed(import_command, dataset, capsys, tmp_
     )
     assert json.loads(capsys.readouterr().out.rpartition("\n{")[2].join(["{", ""]))["run"] == run.pk
     assert b'"product.csv",5,id,out_of_range,"0",' in (tmp_path / "r.csv").read_bytes()
-    with pytest.raises(Exception, match="cannot be resumed"):
+    with pytest.raises(CommandError, match="cannot be resumed"):
         call_command("import_runs", "resume", str(run.pk))
+
+
+def test_old_runs_are_forgotten_with_their_rejected_lines(db, capsys):
+    running, *old, fourth, fifth = (ImportRejectFactory() for _ in range(5))
+    ImportRun.objects.filter(pk=running.file.run_id).update(status=ImportRun.Status.RUNNING)
+    call_command("import_runs", "prune", "--keep", "2")
+    assert capsys.readouterr().out == "2 runs forgotten, and 2 rejected lines.\n"
+    assert list(ImportReject.objects.order_by("id")) == [running, fourth, fifth]
+    assert not ImportRun.objects.filter(pk__in=[each.file.run_id for each in old]).exists()
+    with pytest.raises(CommandError, match="from 1"):
+        call_command("import_runs", "prune", "--keep", "0")

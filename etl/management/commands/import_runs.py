@@ -6,21 +6,22 @@ from typing import Any
 import orjson
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
+from django.db import connection, transaction
 
 from etl.commands import USAGE, as_dict, summary
 from etl.files import SourceError
-from etl.models import ImportRun
+from etl.models import ImportReject, ImportRun
 from etl.report import FileReport
 from etl.runs import can_resume, write_rejects
 
-LISTED = 20
+LISTED = KEPT = 20
 
 
 class Command(BaseCommand):
-    help = "List import runs, show one with its account, or resume the last one."
+    help = "List import runs, show one with its account, resume the last one, forget old ones."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        actions = parser.add_subparsers(dest="action", metavar="{list,show,resume}")
+        actions = parser.add_subparsers(dest="action", metavar="{list,show,resume,prune}")
         listing = actions.add_parser("list", help="the latest runs (the default)")
         listing.add_argument("--limit", type=int, default=LISTED, metavar="N")
         showing = actions.add_parser("show", help="what became of every line")
@@ -29,6 +30,8 @@ class Command(BaseCommand):
         showing.add_argument("--format", choices=["text", "json"], default="text")
         resuming = actions.add_parser("resume", help="go on with the last run, which ended early")
         resuming.add_argument("run", type=int, metavar="RUN")
+        pruning = actions.add_parser("prune", help="forget old runs and their rejected lines")
+        pruning.add_argument("--keep", type=int, default=KEPT, metavar="N", help="the latest, 20")
 
     def handle(self, *args: Any, **options: Any) -> None:
         action = options["action"] or "list"
@@ -36,6 +39,8 @@ class Command(BaseCommand):
             self._list(options.get("limit") or LISTED)
         elif action == "show":
             self._show(self._run(options["run"]), options)
+        elif action == "prune":
+            self._prune(options["keep"])
         else:
             self._resume(self._run(options["run"]))
 
@@ -100,6 +105,17 @@ class Command(BaseCommand):
             stdout=self.stdout,
             stderr=self.stderr,
         )
+
+    def _prune(self, keep: int) -> None:
+        if keep < 1:
+            raise CommandError("--keep takes a number from 1.", returncode=USAGE)
+        with transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute("SET LOCAL statement_timeout = 0")
+            kept = ImportRun.objects.order_by("-id").values("id")[:keep]
+            old = ImportRun.objects.exclude(pk__in=kept).exclude(status=ImportRun.Status.RUNNING)
+            _, deleted = old.delete()
+        runs, lines = (deleted.get(model._meta.label, 0) for model in (ImportRun, ImportReject))
+        self.stdout.write(f"{runs:,} runs forgotten, and {lines:,} rejected lines.")
 
 
 def _report(run: ImportRun, file: Any) -> FileReport:
