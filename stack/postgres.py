@@ -42,6 +42,11 @@ def tuned_settings() -> dict[str, str]:
         # touch a page each.
         "wal_compression": "off",
         "checkpoint_timeout": "15min",
+        # While an import fills the buffers, a read should find a clean one, and not wait until the
+        # log of a dirty one is on disk.
+        "bgwriter_delay": "20ms",
+        "bgwriter_lru_maxpages": "1000",
+        "bgwriter_lru_multiplier": "4",
         "random_page_cost": "1.1",
         "effective_io_concurrency": "100",
         "track_io_timing": "on",

@@ -88,6 +88,10 @@ class Migration(migrations.Migration):
                 'indexes': [models.Index(fields=['table_name'], name='touched_row_by_table')],
             },
         ),
+        # Lost when the server crashes: the next import compares everything then.
+        migrations.RunSQL(
+            "ALTER TABLE etl_fingerprint SET UNLOGGED", "ALTER TABLE etl_fingerprint SET LOGGED"
+        ),
         migrations.RunSQL(NOTE_TOUCHED_ROW, "DROP FUNCTION note_touched_row()"),
         *[note_touched_rows(table, columns) for table, columns in IMPORTED.items()],
     ]
