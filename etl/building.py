@@ -36,6 +36,10 @@ class ForeignKey:
                 f"ALTER TABLE {table} ADD CONSTRAINT {self.name} FOREIGN KEY ({self.column})"
                 f" REFERENCES {parent} ({self.parent_column}) {self.timing} NOT VALID"
             )
+        self.validate(table)
+
+    def validate(self, table: str) -> None:
+        with connection.cursor() as cursor:
             cursor.execute(f"ALTER TABLE {table} VALIDATE CONSTRAINT {self.name}")
 
 
@@ -129,11 +133,19 @@ def define(table: str, definition: Definition) -> None:
 
 
 def constrain(table: str, key: ForeignKey, parent: str) -> None:
-    """Add a foreign key to the successor, unless it is there."""
+    """Add a foreign key to the successor, or what is left to do of it."""
+    successor = f"{SCHEMA}.{table}"
     with connection.cursor() as cursor:
-        is_there = key.name in _names_on(cursor, table)
-    if not is_there:
-        key.add(f"{SCHEMA}.{table}", parent)
+        cursor.execute(
+            "SELECT convalidated FROM pg_constraint WHERE conrelid = %s::regclass AND conname = %s",
+            [successor, key.name],
+        )
+        found = cursor.fetchone()
+    if found is None:
+        key.add(successor, parent)
+    elif not found[0]:
+        # An earlier attempt was ended while it was checked.
+        key.validate(successor)
 
 
 def _names_on(cursor: CursorWrapper, table: str) -> set[str]:
@@ -142,8 +154,6 @@ def _names_on(cursor: CursorWrapper, table: str) -> set[str]:
         """
         SELECT relname FROM pg_index JOIN pg_class ON pg_class.oid = indexrelid
         WHERE indrelid = %(table)s::regclass
-        UNION ALL SELECT conname FROM pg_constraint
-        WHERE conrelid = %(table)s::regclass AND convalidated
         UNION ALL SELECT tgname FROM pg_trigger WHERE tgrelid = %(table)s::regclass
         """,
         {"table": f"{SCHEMA}.{table}"},

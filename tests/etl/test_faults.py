@@ -15,8 +15,10 @@ import pytest
 from django.conf import settings
 from django.db import connection
 
+from etl import building, importing
 from etl.dataset import generate
 from etl.models import ImportRun
+from etl.staging import create_successor
 from products.models import Product
 from reviews import services
 from stack.accounts import service_account
@@ -180,6 +182,25 @@ def test_f6_killed_at_random_points_and_resumed_it_ends_as_if_undisturbed(
         assert table_contents() == states[stage + 1]
     assert services.rebuild_review_meta(batch=100, progress=lambda last: None) == 0
     assert leftovers() == 0
+
+
+def test_f6_a_foreign_key_that_was_not_checked_is_checked_by_the_next_attempt(transactional_db):
+    (key,) = building.foreign_keys("products_feature")
+    with connection.cursor() as cursor:
+        cursor.execute("CREATE SCHEMA IF NOT EXISTS etl")
+        create_successor(cursor, "products_feature")
+        cursor.execute(
+            f"ALTER TABLE etl.products_feature ADD CONSTRAINT {key.name}"
+            " FOREIGN KEY (product_id) REFERENCES products_product (id) NOT VALID"
+        )
+        building.constrain("products_feature", key, key.parent)
+        building.constrain("products_feature", key, key.parent)
+        cursor.execute(
+            "SELECT conname, convalidated FROM pg_constraint WHERE contype = 'f'"
+            " AND conrelid = 'etl.products_feature'::regclass"
+        )
+        assert cursor.fetchall() == [(key.name, True)]
+    importing.drop_leftovers()
 
 
 def can_be_resumed() -> bool:
