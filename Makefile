@@ -59,7 +59,7 @@ check: environment ## lint, format, types, layers, migrations, OpenAPI file, dep
 load: environment ## load test with k6 (SCENARIO=smoke average stress spike soak breakpoint, RATE=, URL=)
 	@$(VENV)/python -m tests.load
 
-bench-etl: environment ## imports against plain COPY (PRODUCTS=1000000 takes an hour and 30 GB)
+bench-etl: environment ## imports against plain COPY (PRODUCTS=1000000 takes half an hour and 45 GB)
 	@$(VENV)/python -m tests.bench.etl
 
 bench: environment ## measure against peers on Node 20 (PRODUCTS=1000000, ONLY=; takes its time)
