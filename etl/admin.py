@@ -124,7 +124,11 @@ class ReasonFilter(SimpleListFilter):
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
         chosen = request.GET.get(RunFilter.parameter_name, "")
-        runs = ImportRun.objects.filter(pk=int(chosen)) if chosen.isdigit() else _rejecting()[:1]
+        runs = (
+            ImportRun.objects.filter(pk=int(chosen))
+            if chosen.isascii() and chosen.isdigit()
+            else _rejecting()[:1]
+        )
         files = ImportFile.objects.filter(run__in=list(runs[:1]))
         reasons = {reason for file in files for reason in file.rejects}
         return [(reason, reason) for reason in sorted(reasons)]

@@ -7,7 +7,8 @@ import signal
 import sys
 import threading
 from argparse import ArgumentParser, ArgumentTypeError
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -44,9 +45,25 @@ def encoding(text: str) -> str:
         codec = codecs.lookup(text)
     except LookupError as error:
         raise ArgumentTypeError(f"{text!r} is no known encoding") from error
-    if not codec._is_text_encoding:
+    # Two of domain names, and one that refuses everything.
+    if not codec._is_text_encoding or codec.name in {"idna", "punycode", "undefined"}:
         raise ArgumentTypeError(f"{text!r} is no encoding of text")
     return codec.name
+
+
+@contextmanager
+def _undisturbed() -> Iterator[None]:
+    """Interrupts and terminations are passed over."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    signals = (signal.SIGINT, signal.SIGTERM)
+    handlers = [signal.signal(each, lambda *_: None) for each in signals]
+    try:
+        yield
+    finally:
+        for each, handler in zip(signals, handlers, strict=True):
+            signal.signal(each, handler)
 
 
 class ImportCommand(BaseCommand):
@@ -94,7 +111,7 @@ class ImportCommand(BaseCommand):
         parser.add_argument(
             "--encoding",
             type=encoding,
-            help="of files that are neither UTF-8 nor marked UTF-16, such as cp1252",
+            help="of files without a byte-order mark, such as cp1252 (utf-8)",
         )
         parser.add_argument(
             "--format", choices=["text", "json"], default="text", help="of the report on stdout"
@@ -105,12 +122,13 @@ class ImportCommand(BaseCommand):
         if threading.current_thread() is threading.main_thread():
             signal.signal(signal.SIGTERM, signal.default_int_handler)
         run, reports = self._import(options)
-        if options["format"] == "json":
-            self.stdout.write(
-                orjson.dumps(as_dict(run, reports), option=orjson.OPT_INDENT_2).decode()
-            )
-        else:
-            self._summarise(run, reports)
+        # What is done is done: nothing is left but to tell.
+        with _undisturbed():
+            if options["format"] == "json":
+                told = orjson.dumps(as_dict(run, reports), option=orjson.OPT_INDENT_2)
+                self.stdout.write(told.decode())
+            else:
+                self._summarise(run, reports)
         if any(report.rejected for report in reports):
             sys.exit(WITH_REJECTS)
 

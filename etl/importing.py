@@ -99,6 +99,9 @@ class Import:
 
     def __post_init__(self) -> None:
         self.lanes = Lanes(self.progress.begin, self.progress.end, _prepare_lane)
+        if self.options.deletes_absent:
+            for staged in self.files:
+                staged.refused = IdSet()
         self._by_kind = {staged.kind.name: staged for staged in self.files}
         self._by_table = {staged.kind.table: staged for staged in self.files}
         # Successors, and foreign keys to rows that the final transaction will bring.

@@ -8,6 +8,7 @@ from django.db import connection, transaction
 from etl import staging
 from etl.columns import FIRST_OWN_ID
 from etl.files import FileKind
+from etl.keys import AnyOf, IdSet
 from etl.staging import SCHEMA, Staged
 
 # How many ids an error names.
@@ -122,9 +123,10 @@ def apply_changes(changes: Changes, *, updates: bool) -> None:
 
 
 def find_absent(changes: Changes) -> None:
-    """Note the ids of the table's rows, the shop's own apart, that the file does not hold."""
-    accepted = changes.staged.accepted
-    absent = (ids[~accepted.contains(ids)] for ids in staging.stored_ids(changes.kind.table))
+    """Note the ids of the table's rows, the shop's own apart, that the file does not hold, not even
+    in a line that was rejected."""
+    held = AnyOf([changes.staged.accepted, changes.staged.refused or IdSet()])
+    absent = (ids[~held.contains(ids)] for ids in staging.stored_ids(changes.kind.table))
     with connection.cursor() as cursor:
         cursor.execute(f"DROP TABLE IF EXISTS {changes.absent_table}")
         cursor.execute(f"CREATE UNLOGGED TABLE {changes.absent_table} (id bigint)")

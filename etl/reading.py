@@ -4,6 +4,7 @@ A block's rows are clean, refer to rows that are there, and repeat no id. What i
 out on the way: rejected lines, and rows whose id came before.
 """
 
+import re
 from bisect import bisect_right
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -30,6 +31,7 @@ from etl.lines import Lines, TooLong
 from etl.report import FileReport
 
 BLOCK_BYTES = 1 << 19
+_LEADING_ID = re.compile(rb'[ "]*0*([1-9]\d{0,8})[ "]*,')
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,7 +152,8 @@ class Reader:
     """Reads the records of one file, whose header `lines` has passed.
 
     columns: in the file's order; known: the ids that may be referred to, by the kind's name;
-    accepted: gets the ids of the rows that may be loaded; `reject` and `repeat` get the others.
+    accepted: gets the ids of the rows that may be loaded, refused, if wanted: those of rejected lines
+    where they can be read; `reject` and `repeat` get the others.
     Of accepted rows those are handed out that are new or have changed by their fingerprints: all,
     without them. Lines that are as they were are not even looked at.
     """
@@ -165,6 +168,7 @@ class Reader:
         header: bytes,
         known: Mapping[str, Known],
         accepted: IdSet,
+        refused: IdSet | None,
         reject: Callable[[Reject], None],
         repeat: Callable[[Repeat], None],
         fingerprints: Fingerprints | None = None,
@@ -175,6 +179,7 @@ class Reader:
         self._header = header
         self._known = known
         self._accepted = accepted
+        self._refused = refused
         self._reject = reject
         self._repeat = repeat
         self._fingerprints = fingerprints
@@ -228,7 +233,9 @@ class Reader:
 
     @property
     def _looks_back(self) -> bool:
-        return self._fingerprints is not None and self._fingerprints.has_stored
+        # The numbers are those of lines in the order of the kind.
+        prints = self._fingerprints
+        return prints is not None and prints.has_stored and not self._is_reordered
 
     def _take_known(self) -> bool:
         """Take the lines that follow and are as they were last time; false where there are none."""
@@ -311,6 +318,10 @@ class Reader:
 
     def _refuse(self, line: int, rejection: Rejection, original: bytes) -> None:
         self._report.rejects[rejection.reason] += 1
+        if self._refused is not None and self._order[0] == 0:
+            found = _LEADING_ID.match(original)
+            if found:
+                self._refused.add(np.array([int(found[1])]))
         self._reject(Reject(line, rejection.column, rejection.reason, rejection.value, original))
 
     def _finish_block(self) -> tuple[bytes, int]:

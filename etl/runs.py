@@ -190,8 +190,9 @@ def _import(
         except DryRun:
             _done(run, current, rejects, status=Status.DRY_RUN)
     except BaseException as error:
-        _failed(run, current, error)
-        raise
+        if not (isinstance(error, KeyboardInterrupt) and _is_committed(run)):
+            _failed(run, current, error)
+            raise
     # What is left is of no use; where PostgreSQL is gone, the next run drops it.
     with suppress(*DATABASE_FAILURES):
         importing.drop_leftovers()
@@ -234,6 +235,12 @@ def _done(run: ImportRun, current: Import, rejects: Path | None, status: str = "
                 staged.report.write_to(staged.file)
                 staged.file.is_finished = True
                 staged.file.save()
+
+
+def _is_committed(run: ImportRun) -> bool:
+    """Asked in a new session: the old one may be anywhere in its commit."""
+    connection.close()
+    return ImportRun.objects.filter(pk=run.pk, finished_at__isnull=False).exists()
 
 
 def _failed(run: ImportRun, current: Import, error: BaseException) -> None:

@@ -26,6 +26,7 @@ BYTE_ORDER_MARKS = (
     (codecs.BOM_UTF32_BE, "utf-32"),
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
+    (codecs.BOM_UTF8, "utf-8"),
 )
 
 
@@ -112,8 +113,9 @@ class Counted:
 class Text:
     """The file's text as UTF-8, whatever it is stored as.
 
-    gzip is known by its first bytes, UTF-16 and UTF-32 by their marks; `encoding` names another
-    one. What is no text in it becomes bytes that are no UTF-8, so that its line is rejected.
+    gzip is known by its first bytes, UTF-16 and UTF-32 by their marks; `encoding` is that of a file
+    without a mark, UTF-8 if empty. What is no text in it becomes bytes that are no UTF-8, so that
+    its line is rejected.
     """
 
     def __init__(self, source: Source, encoding: str = "") -> None:
@@ -123,7 +125,7 @@ class Text:
         self.is_compressed = self._stream.peek(2) == GZIP_MAGIC
         if self.is_compressed:
             self._stream = _Ahead(_Unzipped(source, self._stream))
-        self.encoding = encoding or self._marked_encoding()
+        self.encoding = self._marked_encoding() or encoding or "utf-8"
         self._decoder = None
         if self.encoding != "utf-8":
             self._decoder = codecs.getincrementaldecoder(self.encoding)("atelier-undecoded")
@@ -151,7 +153,7 @@ class Text:
         for mark, encoding in BYTE_ORDER_MARKS:
             if start.startswith(mark):
                 return encoding
-        return "utf-8"
+        return ""
 
 
 def _undecoded(error: UnicodeError) -> tuple[str, int]:

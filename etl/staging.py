@@ -51,6 +51,8 @@ class Staged:
     size: int
     identity: str
     accepted: IdSet = field(default_factory=IdSet)
+    # Of rejected lines, where anybody asks.
+    refused: IdSet | None = None
     # Its line in the record of the run, once it is read.
     file: ImportFile | None = None
 
@@ -160,6 +162,7 @@ def fill(
             header=staged.header,
             known=known,
             accepted=staged.accepted,
+            refused=staged.refused,
             reject=lambda reject: _write_reject(rejects, file, reject),
             repeat=lambda repeat: _write_repeat(rest, repeat),
             fingerprints=prints,

@@ -39,7 +39,7 @@ def note_touched_rows(table, columns):
     it updates; what it deletes is noted."""
     return migrations.RunSQL(
         f"""
-        CREATE TRIGGER note_updated_row AFTER UPDATE OF {columns} ON {table} FOR EACH ROW
+        CREATE TRIGGER note_updated_row AFTER UPDATE OF id, {columns} ON {table} FOR EACH ROW
         WHEN (OLD.id < 1000000000 AND coalesce(current_setting('atelier.import', true), '') <> 'on')
         EXECUTE FUNCTION note_touched_row();
         CREATE TRIGGER note_deleted_row AFTER DELETE ON {table} FOR EACH ROW

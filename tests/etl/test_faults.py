@@ -15,7 +15,7 @@ import pytest
 from django.conf import settings
 from django.db import connection
 
-from etl import building, importing
+from etl import building, importing, runs
 from etl.dataset import generate
 from etl.models import ImportRun
 from etl.staging import create_successor
@@ -343,3 +343,21 @@ def run_import(command: str, source: Path, *options: str) -> subprocess.Complete
     process = start_import(command, source, *options)
     stdout, stderr = process.communicate()
     return subprocess.CompletedProcess([], process.returncode, stdout, stderr)
+
+
+def test_an_interrupt_after_the_commit_is_told_as_done(import_command, dataset, monkeypatch):
+    done = runs._done
+
+    def commit_then_interrupt(*args, **options):
+        done(*args, **options)
+        connection.on_commit(interrupt)
+
+    def interrupt():
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(runs, "_done", commit_then_interrupt)
+    outcome = import_command("import_all", dataset.write())
+    assert outcome.code == 0
+    assert "every line is accounted for" in outcome.stdout
+    assert outcome.run.status == ImportRun.Status.DONE
+    assert Product.objects.count() == 3

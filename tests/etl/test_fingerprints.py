@@ -12,6 +12,7 @@ from etl.dataset import generate
 from etl.fingerprints import STRETCH, Fingerprints
 from etl.keys import Block, IdSet, PairSet, paired, spell_instants, with_column_respelled
 from etl.models import Fingerprint
+from products.models import Product
 from tests.etl.conftest import Outcome, table_contents
 from tests.etl.test_exporting import empty_tables
 
@@ -85,6 +86,14 @@ def test_refresh_by_fingerprints_is_the_refresh_that_compares_everything(
     assert results[0][1] == results[1][1]
     assert results[0][2] == results[1][2]
     assert sum(file["updated"] for file in results[0][0].values()) > 20
+
+
+def test_columns_that_change_places_are_no_known_lines(import_command, dataset):
+    assert import_command("import_all", dataset.write()).code == 0
+    text = dataset.path("product").read_text()
+    dataset.path("product").write_text(text.replace("name,slogan", "slogan,name", 1))
+    assert import_command("import_all", dataset.folder).report("product").updated == 3
+    assert Product.objects.get(pk=1).name == "Be seen"
 
 
 def test_only_changed_rows_are_staged(import_command, tmp_path):

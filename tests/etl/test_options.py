@@ -154,6 +154,14 @@ def test_absent_rows_go_if_told_so_unless_somebody_needs_them(import_all, import
     assert Sku.objects.filter(pk=2).exists()
 
 
+def test_rows_whose_lines_were_rejected_do_not_go(import_all, import_command, dataset):
+    import_all()
+    dataset.rows["skus"] = ['2,1,"XL",many', "3,99,null,1", '"4",2,null', "5,1,null,1"]
+    outcome = import_command("import_products", dataset.write("skus"), delete_absent=True)
+    assert outcome.report("skus").deleted == 1
+    assert list(Sku.objects.order_by("id").values_list("id", flat=True)) == [2, 3, 4, 5]
+
+
 def test_absent_children_go_before_their_parents_whichever_was_compared_first(import_all, dataset):
     import_all()
     for name in dataset.rows:

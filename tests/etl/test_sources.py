@@ -51,6 +51,16 @@ def test_other_encodings_are_read(import_command, dataset, encoding):
     assert Product.objects.get(pk=2).name == "Sun Hüt"
 
 
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-8-sig"])
+def test_a_mark_is_believed_more_than_the_option(import_command, dataset, encoding):
+    dataset.rows["product"][0] = '1,"Größe","s","d","Jackets",140'
+    text = "\n".join([dataset.header("product"), *dataset.rows["product"]])
+    dataset.write()
+    dataset.write_bytes("product", text.encode(encoding))
+    assert import_command("import_products", dataset.folder, encoding="cp1252").code == 0
+    assert Product.objects.get(pk=1).name == "Größe"
+
+
 def test_what_is_no_text_in_another_encoding_is_rejected_line_by_line(import_command, dataset):
     lines = [dataset.header("product"), *dataset.rows["product"]]
     content = "\n".join(lines).encode("utf-16-le")

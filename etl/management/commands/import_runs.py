@@ -36,7 +36,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         action = options["action"] or "list"
         if action == "list":
-            self._list(options.get("limit") or LISTED)
+            self._list(options.get("limit", LISTED))
         elif action == "show":
             self._show(self._run(options["run"]), options)
         elif action == "prune":
@@ -51,6 +51,8 @@ class Command(BaseCommand):
         return run
 
     def _list(self, limit: int) -> None:
+        if limit < 1:
+            raise CommandError("--limit takes a number from 1.", returncode=USAGE)
         for run in ImportRun.objects.order_by("-id")[:limit]:
             took = ""
             if run.finished_at:
