@@ -152,8 +152,8 @@ class Reader:
     """Reads the records of one file, whose header `lines` has passed.
 
     columns: in the file's order; known: the ids that may be referred to, by the kind's name;
-    accepted: gets the ids of the rows that may be loaded, refused, if wanted: those of rejected lines
-    where they can be read; `reject` and `repeat` get the others.
+    accepted: gets the ids of the rows that may be loaded; refused: those of rejected lines, where
+    they are wanted and can be read; `reject` and `repeat` get the others.
     Of accepted rows those are handed out that are new or have changed by their fingerprints: all,
     without them. Lines that are as they were are not even looked at.
     """
