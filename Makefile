@@ -4,7 +4,7 @@ PYTHON ?= $(firstword $(wildcard /usr/bin/python3.11) $(shell command -v python3
 STACK = $(PYTHON) -m stack
 VENV = .venv/bin
 COMPILE = $(VENV)/uv pip compile --quiet --generate-hashes --no-emit-index-url \
-	--no-emit-find-links --python-version 3.11 --custom-compile-command "make lock" $(UPGRADE)
+	--no-emit-find-links --no-strip-extras --python-version 3.11 --custom-compile-command "make lock" $(UPGRADE)
 
 # Enough for checks that look at settings and never connect.
 PRODUCTION = SECRET_KEY=check-only-aB3dE5gH7jK9mN1pQ3sT5vW7yZ9bD1fH3jK5mN7pQ9sT1v HTTPS=true \
