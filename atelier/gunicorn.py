@@ -28,8 +28,9 @@ backlog = 512
 keepalive = 75
 
 # Deadlines nest, so that whoever knows most about a slow request answers it:
-# statement_timeout 1.5 s < nginx proxy_read_timeout 5 s < timeout < graceful_timeout < the
-# supervisor's stopwaitsecs. `timeout` ends a process that hangs as a whole, not one request.
+# statement_timeout 1.5 s, or 3.5 s of a write that has waited for its scopes, 1 s at most < nginx
+# proxy_read_timeout 5 s < timeout < graceful_timeout < the supervisor's stopwaitsecs. `timeout`
+# ends a process that hangs as a whole, not one request.
 timeout = 8
 graceful_timeout = 10
 

@@ -69,6 +69,8 @@ TEMPLATES = [
 # Zero means no limit, which commands need; atelier.wsgi sets a limit for web workers.
 STATEMENT_TIMEOUT_MS = env.integer("DATABASE_STATEMENT_TIMEOUT_MS", default=0)
 LOCK_TIMEOUT_MS = env.integer("DATABASE_LOCK_TIMEOUT_MS", default=0)
+# Instead of both, once a write has its scopes: an import that is published holds rows for seconds.
+WRITE_TIMEOUT_MS = env.integer("DATABASE_WRITE_TIMEOUT_MS", default=0)
 
 DATABASES = {
     "default": {

@@ -101,6 +101,17 @@ class ImportRunAdmin(ReadOnly, QuickModelAdmin):
         )
 
 
+def _number(text: str) -> int | None:
+    """A whole number that a column of the database can hold."""
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 19 else None
+
+
+def _chosen(run: str | None) -> list[int]:
+    """The run with this id, else the last one that has rejected lines, if any."""
+    number = _number(run or "")
+    return [number] if number is not None else [last.pk for last in _rejecting()[:1]]
+
+
 class RunFilter(SimpleListFilter):
     """One run's rejected lines, of the last one that has any unless another is chosen."""
 
@@ -111,11 +122,7 @@ class RunFilter(SimpleListFilter):
         return [(str(run.pk), f"{run.pk}: {run.command}") for run in _rejecting()[:OFFERED_RUNS]]
 
     def queryset(self, request: HttpRequest, queryset: Any) -> models.QuerySet[ImportReject]:
-        chosen = self.value() or ""
-        if chosen.isascii() and chosen.isdigit() and len(chosen) < 19:
-            return queryset.filter(file__run=int(chosen))
-        last = _rejecting().first()
-        return queryset.filter(file__run=last) if last else queryset.none()
+        return queryset.filter(file__run__in=_chosen(self.value()))
 
 
 class ReasonFilter(SimpleListFilter):
@@ -123,13 +130,9 @@ class ReasonFilter(SimpleListFilter):
     parameter_name = "reason"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        chosen = request.GET.get(RunFilter.parameter_name, "")
-        runs = (
-            ImportRun.objects.filter(pk=int(chosen))
-            if chosen.isascii() and chosen.isdigit()
-            else _rejecting()[:1]
+        files = ImportFile.objects.filter(
+            run__in=_chosen(request.GET.get(RunFilter.parameter_name))
         )
-        files = ImportFile.objects.filter(run__in=list(runs[:1]))
         reasons = {reason for file in files for reason in file.rejects}
         return [(reason, reason) for reason in sorted(reasons)]
 
@@ -173,9 +176,9 @@ class ImportRejectAdmin(ReadOnly, QuickModelAdmin):
         term = search_term.strip()
         if not term:
             return queryset, False
-        if term.isascii() and term.isdigit() and len(term) < 19:
-            return queryset.filter(Q(line=int(term)) | Q(value=term)), False
         found = Q(column=term) | Q(reason=term) | Q(value__contains=term)
+        if (line := _number(term)) is not None:
+            found |= Q(line=line)
         holds = models.Func(
             models.Value(term.encode()),
             "original",

@@ -154,15 +154,31 @@ class Import:
             return
         with publish(EPOCH):
             fingerprints.import_is_writing()
+            _avoid_merge_joins()
             self._remember_affected(deletes=deleting)
+            # Visitors vote, so the rows of reviews are locked last, and for as short as can be.
+            # Only before rows are deleted it must be known what refers to them.
+            updating = changing if updates else []
+            late = [] if deleting else [each for each in updating if each.kind.name == "reviews"]
+            if deleting:
+                # Whoever locks counters and reviews locks the counters first.
+                self._select_for_recount()
             for change in changing:
-                merging.apply_changes(change, updates=updates)
+                if change in updating and change not in late:
+                    merging.update_rows(change)
+                merging.insert_rows(change)
             if deleting:
                 self._delete_absent(changes)
             building.take_over(self._all_built)
             for table, key in self._late_keys:
                 key.add(table, key.parent)
-            self._recount()
+            is_recounting = self._select_for_recount()
+            if is_recounting:
+                review_services.recount_sums()
+            for change in late:
+                merging.update_rows(change)
+            if is_recounting:
+                review_services.recount_counts()
             self._finish(record)
 
     def _finish(self, record: Callable[[], None]) -> None:
@@ -193,14 +209,20 @@ class Import:
         _remember("affected_product", products)
         _remember("affected_characteristic", characteristics)
 
-    def _recount(self) -> None:
+    def _select_for_recount(self) -> bool:
+        """What has to be counted again, if anything; others write none of it from here on."""
         if aggregates.COUNTED_TABLES & set(self._built) and not self._builds_aggregates:
-            review_services.recount_reviews(products=aggregates.ALL_PRODUCTS)
+            review_services.select_for_recount(
+                products=aggregates.ALL_PRODUCTS, characteristics=None
+            )
         elif {"reviews", "characteristic_reviews"} & set(self.changes):
-            review_services.recount_some(
+            review_services.select_for_recount(
                 products=f"SELECT id FROM {SCHEMA}.affected_product",
                 characteristics=f"SELECT id FROM {SCHEMA}.affected_characteristic",
             )
+        else:
+            return False
+        return True
 
     def _delete_absent(self, changes: Sequence[Changes]) -> None:
         for change in reversed(changes):
@@ -439,6 +461,13 @@ def _set_session() -> None:
     with connection.cursor() as cursor:
         for setting, value in SESSION_SETTINGS.items():
             cursor.execute("SELECT set_config(%s, %s, false)", [setting, value])
+
+
+def _avoid_merge_joins() -> None:
+    """For the rest of the transaction: a table that was just built has no visibility map, which the
+    planner does not expect of the index-only scan below a merge join."""
+    with connection.cursor() as cursor:
+        cursor.execute("SET LOCAL enable_mergejoin = off")
 
 
 def _count_none(run: Callable[[], None]) -> int:

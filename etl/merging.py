@@ -98,28 +98,34 @@ def refuse_conflicts(changes: Changes) -> None:
     )
 
 
-def apply_changes(changes: Changes, *, updates: bool) -> None:
-    """Insert, and update unless told not to, within the final transaction; the report is told what
-    the database did."""
-    kind, report = changes.kind, changes.staged.report
-    names = [name for name in kind.table_columns if name != "id"]
-    columns = ", ".join(names)
-    setting = ", ".join(f"{name} = change.{name}" for name in names)
+def update_rows(changes: Changes) -> None:
+    """Bring the rows that differ to what the file says, within the final transaction; the report is
+    told what the database did."""
+    if not changes.changed:
+        return
+    kind = changes.kind
+    setting = ", ".join(f"{name} = change.{name}" for name in kind.table_columns if name != "id")
     if kind.touched:
         setting += f", {kind.touched} = now()"
     with connection.cursor() as cursor:
-        if changes.changed and updates:
-            cursor.execute(
-                f"UPDATE {kind.table} live SET {setting} FROM {changes.table} change"
-                " WHERE live.id = change.id AND NOT change.is_new"
-            )
-            report.updated += cursor.rowcount
-        if changes.new:
-            cursor.execute(
-                f"INSERT INTO {kind.table} (id, {columns})"
-                f" SELECT id, {columns} FROM {changes.table} WHERE is_new ORDER BY id"
-            )
-            report.loaded += cursor.rowcount
+        cursor.execute(
+            f"UPDATE {kind.table} live SET {setting} FROM {changes.table} change"
+            " WHERE live.id = change.id AND NOT change.is_new"
+        )
+        changes.staged.report.updated += cursor.rowcount
+
+
+def insert_rows(changes: Changes) -> None:
+    """The same for rows that are new."""
+    if not changes.new:
+        return
+    columns = ", ".join(changes.kind.table_columns)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"INSERT INTO {changes.kind.table} ({columns})"
+            f" SELECT {columns} FROM {changes.table} WHERE is_new ORDER BY id"
+        )
+        changes.staged.report.loaded += cursor.rowcount
 
 
 def find_absent(changes: Changes) -> None:

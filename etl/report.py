@@ -1,6 +1,7 @@
 """What became of every line of a file, and the file that keeps the rejected ones."""
 
 import os
+import tempfile
 from collections import Counter
 from collections.abc import Sequence
 from contextlib import suppress
@@ -77,6 +78,15 @@ class FileReport:
             setattr(self, name, getattr(file, name))
         self.repairs, self.rejects = Counter(file.repairs), Counter(file.rejects)
 
+    @classmethod
+    def of(cls, file: ImportFile) -> Self:
+        """The report of a finished file."""
+        report = cls(file.name, file.path)
+        report.read_from(file)
+        for name in _OUTCOMES:
+            setattr(report, name, getattr(file, name))
+        return report
+
     def as_dict(self) -> dict[str, Any]:
         return {
             "file": self.name,
@@ -121,10 +131,9 @@ class RejectsFile:
     HEADER = b"file,line,column,reason,value,original\n"
 
     def __init__(self, path: Path) -> None:
-        self.refuse_other(path)
+        self.refuse_unusable(path)
         self.path = path
         self.count = 0
-        path.parent.mkdir(parents=True, exist_ok=True)
         self._partial = path.with_name(f".{path.name}.partial")
         # Rejected lines hold what people wrote, e-mail addresses included.
         flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC
@@ -156,14 +165,22 @@ class RejectsFile:
             self._partial.unlink()
 
     @classmethod
-    def refuse_other(cls, path: Path) -> None:
-        if not path.exists():
-            return
-        if path.is_file():
-            with path.open("rb") as stream:
-                if stream.read(len(cls.HEADER)) == cls.HEADER:
-                    return
-        raise SourceError(f"{path} is there already and is no rejects file. Name another path.")
+    def refuse_unusable(cls, path: Path) -> None:
+        """Raises SourceError for a path that cannot be written, or holds something else."""
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryFile(dir=path.parent):
+                pass
+            is_free = not path.exists() or (path.is_file() and cls._is_one(path))
+        except OSError as error:
+            raise SourceError(f"{path} cannot be written: {error.strerror}.") from error
+        if not is_free:
+            raise SourceError(f"{path} is there already and is no rejects file. Name another path.")
+
+    @classmethod
+    def _is_one(cls, path: Path) -> bool:
+        with path.open("rb") as stream:
+            return stream.read(len(cls.HEADER)) == cls.HEADER
 
     def __enter__(self) -> Self:
         return self

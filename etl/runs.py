@@ -53,7 +53,7 @@ def run_import(
         left(source, reason)
     files = staging.open_files(found, tuple(wanted), encoding)
     if rejects is not None:
-        RejectsFile.refuse_other(rejects)
+        RejectsFile.refuse_unusable(rejects)
     _lock(progress, waits=waits)
     try:
         importing.prepare_session()
@@ -238,9 +238,13 @@ def _done(run: ImportRun, current: Import, rejects: Path | None, status: str = "
 
 
 def _is_committed(run: ImportRun) -> bool:
-    """Asked in a new session: the old one may be anywhere in its commit."""
+    """Asked in a new session, since the old one may be anywhere in its commit, which holds the lock
+    of the run's row: whoever gets that knows how it ended."""
     connection.close()
-    return ImportRun.objects.filter(pk=run.pk, finished_at__isnull=False).exists()
+    with transaction.atomic():
+        with connection.cursor() as cursor:
+            cursor.execute("SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = 0")
+        return ImportRun.objects.select_for_update().get(pk=run.pk).finished_at is not None
 
 
 def _failed(run: ImportRun, current: Import, error: BaseException) -> None:

@@ -100,6 +100,8 @@ def moderate_review(*, review_id: int, moderation: Moderation) -> None:
     """
     product_id = Review.objects.values_list("product_id", flat=True).get(pk=review_id)
     with publish(reviews_scope(product_id)) as publication:
+        # In the order of an import: the counters, then the review.
+        ReviewMeta.objects.select_for_update().filter(pk=product_id).first()
         review = Review.objects.select_for_update().get(pk=review_id)
         counted, counts = review.moderation != Moderation.REJECTED, moderation != "rejected"
         Review.objects.filter(pk=review_id).update(moderation=moderation)
@@ -138,18 +140,32 @@ def recount_reviews(*, products: str, params: Sequence[int] = ()) -> int:
     Locks their ReviewMeta rows until the commit. Answers the number of rows that were wrong.
     """
     sql.select_products(products, params)
-    return sql.recount_selected()
+    sql.lock_selected()
+    return sql.recount_counts() + sql.recount_sums()
 
 
-def recount_some(*, products: str, characteristics: str) -> int:
-    """Recount the reviews of the products whose ids a query answers, and the ratings of such
-    characteristics, in the caller's door.
+def select_for_recount(*, products: str, characteristics: str | None) -> None:
+    """The recount by steps, in the caller's door: select the products whose ids a query answers,
+    and such characteristics, or all of the products' with None; then recount their sums, and the
+    products' counts, in any order.
 
-    Locks the products' ReviewMeta rows until the commit. Answers the number of rows that were
-    wrong.
+    Locks the products' ReviewMeta rows until the commit. Whoever also locks reviews does so later.
     """
-    sql.select(products=products, characteristics=characteristics)
-    return sql.recount_selected()
+    if characteristics is None:
+        sql.select_products(products, [])
+    else:
+        sql.select(products=products, characteristics=characteristics)
+    sql.lock_selected()
+
+
+def recount_sums() -> int:
+    """Add up the ratings that are selected for it; the number of rows that were wrong."""
+    return sql.recount_sums()
+
+
+def recount_counts() -> int:
+    """Count the reviews that are selected for it; the number of rows that were wrong."""
+    return sql.recount_counts()
 
 
 def review_counts() -> dict[str, str]:

@@ -191,8 +191,8 @@ def shift_characteristic_meta(*, review_id: int, sign: int) -> None:
 
 
 # Recounting. A caller fills the temporary tables `recount_product`, whose reviews are counted, and
-# `recount_characteristic`, whose ratings are added up, and calls `recount_selected` in the same
-# transaction, which a write door opened.
+# `recount_characteristic`, whose ratings are added up, locks what is selected and recounts it, all
+# in one transaction, which a write door opened.
 CREATE_SELECTION = """
 CREATE TEMPORARY TABLE IF NOT EXISTS recount_product (product_id bigint PRIMARY KEY)
     ON COMMIT DELETE ROWS;
@@ -311,18 +311,26 @@ def _select(cursor: CursorWrapper, table: str, query: str, params: Sequence[int]
     )
 
 
-def recount_selected() -> int:
-    """Bring the selected aggregates to what the reviews and ratings say.
-
-    Locks the products' ReviewMeta rows until the commit. Answers the number of rows that were
-    wrong.
-    """
+def lock_selected() -> None:
+    """Keep other writers from the selected aggregates: locks the products' ReviewMeta rows."""
     with connection.cursor() as cursor:
         cursor.execute("ANALYZE recount_product, recount_characteristic")
         cursor.execute(_MAKE_COUNTS)
-        cursor.execute(_LOCK_COUNTS)
-        cursor.execute(_UPDATE_COUNTS)
-        wrong = int(cursor.rowcount)
         cursor.execute(_MAKE_SUMS)
+        cursor.execute(_LOCK_COUNTS)
+
+
+def recount_sums() -> int:
+    """Add up the ratings of the selected characteristics; the number of rows that were wrong."""
+    with connection.cursor() as cursor:
         cursor.execute(_UPDATE_SUMS)
-        return wrong + int(cursor.rowcount)
+        return int(cursor.rowcount)
+
+
+def recount_counts() -> int:
+    """Count the reviews of the selected products; the number of rows that were wrong."""
+    with connection.cursor() as cursor:
+        # Once more, for products that reviews were moved to since.
+        cursor.execute(_MAKE_COUNTS)
+        cursor.execute(_UPDATE_COUNTS)
+        return int(cursor.rowcount)

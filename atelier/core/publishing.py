@@ -15,6 +15,7 @@ that is enough.
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from django.conf import settings
 from django.db import IntegrityError, connection, transaction
 
 from atelier.core import outbox, tags
@@ -129,7 +130,12 @@ def confirm(*scopes: str) -> None:
 
 
 def _lock_and_tag(new: list[str], held: list[str]) -> dict[str, str]:
-    """One statement: insert or lock each row by key order, tag it, and tell the trigger."""
+    """One statement: insert or lock each row by key order, tag it, and tell the trigger.
+
+    What follows in the door may wait longer than a read: an import that is being published may hold
+    a row for some seconds.
+    """
+    patience = str(settings.WRITE_TIMEOUT_MS) if settings.WRITE_TIMEOUT_MS else None
     with connection.cursor() as cursor:
         cursor.execute(
             """
@@ -140,11 +146,17 @@ def _lock_and_tag(new: list[str], held: list[str]) -> dict[str, str]:
                 ON CONFLICT (key) DO UPDATE SET tag = excluded.tag, changed_at = now()
                 RETURNING key, tag
             )
-            SELECT set_config('atelier.scopes', %s, true), key, tag::text FROM tagged
+            SELECT key, tag::text,
+                set_config('atelier.scopes', %s, true),
+                set_config(
+                    'statement_timeout', coalesce(%s, current_setting('statement_timeout')), true
+                ),
+                set_config('lock_timeout', coalesce(%s, current_setting('lock_timeout')), true)
+            FROM tagged
             """,
-            [new, " ".join(sorted(held))],
+            [new, " ".join(sorted(held)), patience, patience],
         )
-        return {key: tag for _, key, tag in cursor.fetchall()}
+        return {row[0]: row[1] for row in cursor.fetchall()}
 
 
 def _close() -> None:

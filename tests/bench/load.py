@@ -5,9 +5,11 @@ import os
 import resource
 import secrets
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
+import threading
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
@@ -18,9 +20,7 @@ from tests.bench.wrk import find as find_wrk
 
 FOLDER = Path(__file__).parent
 WRK_THREADS = 2
-# Requests that k6 may have on their way at once: a tenth of a second's, which a pause needs; each
-# user costs k6 time.
-K6_USERS_PER_RATE, MOST_K6_USERS = 0.1, 600
+MOST_K6_USERS = 600
 # k6 shares the cores with what it measures: it shall not collect its garbage all the time.
 K6_MEMORY = {"GOGC": "off", "GOMEMLIMIT": "2GiB"}
 
@@ -40,6 +40,9 @@ class Load:
     writes: float = 0.0
     rate: int | None = None
     connections: int = 32
+    # How many seconds' requests may be on their way at once, at a fixed rate; a server that pauses
+    # longer has others dropped. Each of them costs k6 time.
+    patience: float = 0.1
 
 
 @dataclass(frozen=True)
@@ -78,8 +81,17 @@ class Generators:
         self._wrk = find_wrk(programs)
         self._k6 = _find_k6()
 
-    def fire(self, load: Load, url: str, seconds: int, *, seed: int) -> Shot:
-        """Load one server. `seed` tells goes apart; the contestants of a round share it."""
+    def fire(
+        self,
+        load: Load,
+        url: str,
+        seconds: int,
+        *,
+        seed: int,
+        ended: threading.Event | None = None,
+    ) -> Shot:
+        """Load one server, for so long or, if that is sooner, till `ended` is set. `seed` tells
+        goes apart; the contestants of a round share it."""
         with tempfile.TemporaryDirectory() as folder:
             result = Path(folder) / "result.json"
             environ = {
@@ -92,12 +104,9 @@ class Generators:
             }
             command = self._open_loop() if load.rate else self._closed_loop(load, url, seconds)
             before = resource.getrusage(resource.RUSAGE_CHILDREN)
-            finished = subprocess.run(
-                command, env=environ, stdin=subprocess.DEVNULL, capture_output=True, check=False
-            )
+            output = _run(command, environ, ended)
             after = resource.getrusage(resource.RUSAGE_CHILDREN)
             if not result.exists():
-                output = (finished.stdout + finished.stderr).decode(errors="replace")
                 raise StackError(f"{command[0]} failed:\n{output[-2000:]}")
             cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
             return Shot(**json.loads(result.read_text()), cpu=cpu)
@@ -113,6 +122,27 @@ class Generators:
             *(self._k6, "run", "--quiet", "--no-color", "--no-usage-report", "--address", ""),
             str(FOLDER / "open.js"),
         ]
+
+
+def _run(command: list[str], environ: dict[str, str], ended: threading.Event | None) -> str:
+    """What it printed. Both generators tell their result when they are interrupted."""
+    with subprocess.Popen(
+        command,
+        env=environ,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+    ) as process:
+        if ended is not None:
+            threading.Thread(target=_interrupt, args=(process, ended), daemon=True).start()
+        output, _ = process.communicate()
+        return output.decode(errors="replace")
+
+
+def _interrupt(process: "subprocess.Popen[bytes]", ended: threading.Event) -> None:
+    ended.wait()
+    if process.poll() is None:
+        process.send_signal(signal.SIGINT)
 
 
 def shortened(load: Load, products: int) -> Load:
@@ -133,12 +163,12 @@ def _settings(load: Load, url: str, seconds: int, seed: int) -> dict[str, str]:
         "LOAD_ROUTES": ",".join(load.routes),
         "LOAD_WRITES": str(load.writes),
         "LOAD_RATE": str(load.rate),
-        "LOAD_USERS": str(_users(load.rate or 0)),
+        "LOAD_USERS": str(_users(load)),
     }
 
 
-def _users(rate: int) -> int:
-    return max(1, min(int(rate * K6_USERS_PER_RATE), MOST_K6_USERS))
+def _users(load: Load) -> int:
+    return max(1, min(int((load.rate or 0) * load.patience), MOST_K6_USERS))
 
 
 def _find_k6() -> str:

@@ -140,6 +140,7 @@ def test_rejected_lines_of_the_last_run_are_listed(admin_client, rejects):
         ("?reason=bad_number", [14]),
         ("?reason=bad_number&q=HYPERLINK", []),
         ("?run=x", [12, 13, 14]),
+        ("?run=%C2%B2", [12, 13, 14]),
         ("?run=99999", []),
     ],
 )

@@ -3,6 +3,7 @@
 import json
 import threading
 import uuid
+from pathlib import Path
 
 import pytest
 from django.core.management import CommandError, call_command
@@ -372,3 +373,12 @@ def test_old_runs_are_forgotten_with_their_rejected_lines(db, capsys):
     assert not ImportRun.objects.filter(pk__in=[each.file.run_id for each in old]).exists()
     with pytest.raises(CommandError, match="from 1"):
         call_command("import_runs", "prune", "--keep", "0")
+
+
+def test_rejects_that_cannot_be_written_end_it_before_anything_is_read(import_command, dataset):
+    outcome = import_command(
+        "import_products", dataset.write(), rejects=Path("/proc/none/rejects.csv")
+    )
+    assert outcome.code == 2
+    assert "cannot be written" in outcome.stderr
+    assert not ImportRun.objects.exists()

@@ -62,7 +62,7 @@ class Command(BaseCommand):
             self.stdout.write(f"{run.pk:>6}  {started}  {took:>8}  {run.command:<16} {status}")
 
     def _show(self, run: ImportRun, options: dict[str, Any]) -> None:
-        reports = [_report(run, file) for file in run.files.order_by("position", "id")]
+        reports = [FileReport.of(file) for file in run.files.order_by("position", "id")]
         if options["format"] == "json":
             told = orjson.dumps(as_dict(run, reports), option=orjson.OPT_INDENT_2)
             self.stdout.write(told.decode())
@@ -118,11 +118,3 @@ class Command(BaseCommand):
             _, deleted = old.delete()
         runs, lines = (deleted.get(model._meta.label, 0) for model in (ImportRun, ImportReject))
         self.stdout.write(f"{runs:,} runs forgotten, and {lines:,} rejected lines.")
-
-
-def _report(run: ImportRun, file: Any) -> FileReport:
-    report = FileReport(file.name, file.path)
-    report.read_from(file)
-    for name in ("loaded", "updated", "unchanged", "skipped", "absent", "deleted"):
-        setattr(report, name, getattr(file, name))
-    return report

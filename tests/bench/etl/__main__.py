@@ -23,6 +23,9 @@ from tests.bench.site import DONE_WITH_REJECTS, IMPORTED, SEED, Site
 
 CHANGED_SHARE = 0.01
 RATE, WRITES = 200, 0.05
+# Every request is sent in time unless the API stands still for longer.
+PATIENCE_SECONDS = 1
+ALONE_SECONDS, MOST_SECONDS = 5, 3600
 SAMPLE_SECONDS = 0.5
 
 
@@ -110,7 +113,7 @@ def _sit(site: EtlSite) -> None:
     share = _import(site, files / "share", f"{CHANGED_SHARE:.0%} of the lines changed")
     results["share"] = share.as_dict()
     site.settle()
-    again, shot = _import_under_load(site, files / "again", seconds=max(5, int(share.seconds)))
+    again, shot = _import_under_load(site, files / "again")
     results["under_load"] = {**again.as_dict(), "load": shot.as_dict()}
     tables.empty(site)
     say("plain COPY of the clean files")
@@ -161,18 +164,25 @@ def _import(site: EtlSite, folder: Path, what: str) -> Imported:
     return Imported(told, seconds, staged.most)
 
 
-def _import_under_load(site: EtlSite, folder: Path, *, seconds: int) -> tuple[Imported, Shot]:
-    """The API is asked all the while, but no longer than the refresh before took."""
+def _import_under_load(site: EtlSite, folder: Path) -> tuple[Imported, Shot]:
+    """The API is asked from some seconds before the command is given to its end."""
     shutil.rmtree(site.folder / "draws", ignore_errors=True)
     generators = Generators(draws.read(site), site.programs)
     shots: list[Shot] = []
-    load = Load("zipf", site.products, writes=WRITES, rate=RATE)
+    ended = threading.Event()
+    load = Load("zipf", site.products, writes=WRITES, rate=RATE, patience=PATIENCE_SECONDS)
     asking = threading.Thread(
-        target=lambda: shots.append(generators.fire(load, site.url, seconds, seed=SEED))
+        target=lambda: shots.append(
+            generators.fire(load, site.url, MOST_SECONDS, seed=SEED, ended=ended)
+        )
     )
     asking.start()
-    imported = _import(site, folder, f"the same again, the API at {RATE} requests a second")
-    asking.join()
+    try:
+        time.sleep(ALONE_SECONDS)
+        imported = _import(site, folder, f"the same again, the API at {RATE} requests a second")
+    finally:
+        ended.set()
+        asking.join()
     if not shots:
         raise StackError("The load generator failed.")
     return imported, shots[0]
