@@ -90,6 +90,11 @@ class Cleaner:
             or self._hopeless(text)
         )
 
+    def typed(self, text: str) -> Row | Rejection:
+        """The row of a whole record without broken quotes, over however many lines."""
+        fields = split(text)
+        return self._hopeless(text) if fields is None else self._typed(fields, [])
+
     def _typed(
         self, fields: Sequence[Field], repairs: list[str], lines: int = 1
     ) -> Row | Rejection:

@@ -8,6 +8,7 @@ import re
 from bisect import bisect_right
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Protocol
 
 import numpy as np
 
@@ -148,12 +149,41 @@ class _Pending:
         return line, original.split(b"\n")[row - first]
 
 
+@dataclass(frozen=True, slots=True)
+class Contested:
+    """A row whose pair other rows of the table have; `row` is the cleaned line."""
+
+    line: int
+    original: bytes
+    row: bytes
+    holders: tuple[int, ...]
+
+
+class Contest(Protocol):
+    """What a table that is compared says of pairs, and the rows that wait for the file's end."""
+
+    def holders(
+        self, ids: Integers, ones: Integers, others: Integers
+    ) -> Mapping[int, tuple[int, ...]]:
+        """By place, the ids of the table's other rows that have the pair, where the row itself has
+        it not already."""
+
+    def hold(self, contested: Contested) -> None: ...
+
+    def held(self) -> Iterator[Contested]:
+        """Those that wait, in their order; those held from here on wait for the next call."""
+
+    def stays(self, holder: int) -> bool:
+        """Whether that row keeps its pair when the file has been applied; asked at its end."""
+
+
 class Reader:
     """Reads the records of one file, whose header `lines` has passed.
 
     columns: in the file's order; known: the ids that may be referred to, by the kind's name;
     accepted: gets the ids of the rows that may be loaded; refused: those of rejected lines, where
-    they are wanted and can be read; `reject` and `repeat` get the others.
+    they are wanted and can be read; `reject` and `repeat` get the others. contest: of a kind with
+    pairs, the table that the file is compared with.
     Of accepted rows those are handed out that are new or have changed by their fingerprints: all,
     without them. Lines that are as they were are not even looked at.
     """
@@ -172,6 +202,7 @@ class Reader:
         reject: Callable[[Reject], None],
         repeat: Callable[[Repeat], None],
         fingerprints: Fingerprints | None = None,
+        contest: Contest | None = None,
     ) -> None:
         self._kind = kind
         self._lines = lines
@@ -183,6 +214,7 @@ class Reader:
         self._reject = reject
         self._repeat = repeat
         self._fingerprints = fingerprints
+        self._contest = contest
         # The lines that are next, how many came before them, and for each of them how many from
         # it on are as they were last time, or, if negative, are not.
         self._window_begin = 0
@@ -229,6 +261,8 @@ class Reader:
                 report.blank += 1
         if self._pending.rows:
             yield self._finish_block()
+        if self._contest is not None:
+            yield from self._settle(self._contest)
         report.lines = lines.number
 
     @property
@@ -328,21 +362,19 @@ class Reader:
         """The rows that wait, less those that cannot be loaded."""
         pending, self._pending = self._pending, _Pending()
         block = Block(b"".join(pending.parts))
-        values, _ = block.integers(self._digits)
-        columns = {
-            column.name: ids for column, ids in zip(self._kind.columns, values, strict=False)
-        }
+        columns = self._digit_columns(block)
         refused = self._refuse_references(pending, block, columns)
         if self._kind.pair:
+            refused |= self._hold_contested(pending, block, columns, self._kind.pair, refused)
             refused |= self._refuse_pairs(pending, block, columns, self._kind.pair, refused)
         repeated = refused.copy()
-        repeated[~refused] = self._accepted.add(values[0][~refused])
+        repeated[~refused] = self._accepted.add(columns["id"][~refused])
         repeated &= ~refused
         kept = ~(refused | repeated)
         self._report.accepted += int(np.count_nonzero(kept))
         handed = kept
         if self._fingerprints is not None:
-            handed = self._fingerprints.note(block, values[0], kept & ~pending.known_rows())
+            handed = self._fingerprints.note(block, columns["id"], kept & ~pending.known_rows())
         wanted = handed | repeated
         rows = block if wanted.all() else Block(_those(block, wanted))
         text = self._spelled(rows)
@@ -379,6 +411,69 @@ class Reader:
             self._refuse_rows(pending, block, orphaned, "missing_parent", column.name, ids)
             refused |= orphaned
         return refused
+
+    def _hold_contested(
+        self,
+        pending: _Pending,
+        block: Block,
+        columns: Mapping[str, Integers],
+        pair: tuple[str, str],
+        refused: Flags,
+    ) -> Flags:
+        """Rows whose pair another row of the table has, which the file may still change: they wait
+        for its end."""
+        held = np.zeros(len(block), np.bool_)
+        if self._contest is None:
+            return held
+        places = np.flatnonzero(~refused & ~pending.known_rows())
+        ids, ones, others = (columns[name][places] for name in ("id", *pair))
+        for place, holders in self._contest.holders(ids, ones, others).items():
+            row = int(places[place])
+            held[row] = True
+            line, original = pending.origin(row, block)
+            self._contest.hold(Contested(line, original, block.line(row), holders))
+        return held
+
+    def _settle(self, contest: Contest) -> Iterator[tuple[bytes, int]]:
+        """At the end of the file, the rows whose pair nobody has any more; one that is accepted may
+        make way for others. What is left is rejected."""
+        is_moving = True
+        while is_moving:
+            is_moving = False
+            for contested in contest.held():
+                if any(map(contest.stays, contested.holders)):
+                    contest.hold(contested)
+                elif self._take(contested):
+                    is_moving = True
+                    yield contested.row + b"\n", 1
+        for contested in contest.held():
+            self._take(contested, is_free=False)
+
+    def _take(self, contested: Contested, *, is_free: bool = True) -> bool:
+        """Accept a row that waited, unless its pair is not free, or its id or its pair is in the
+        file by now."""
+        block = Block(contested.row + b"\n")
+        columns = self._digit_columns(block)
+        one, other = self._kind.pair or ("", "")
+        ids, pairs = columns["id"], paired(columns[one], columns[other])
+        if self._accepted.contains(ids)[0]:
+            self._repeat(Repeat(contested.line, contested.original, contested.row))
+            return False
+        if not is_free or self._pairs.contains(pairs)[0]:
+            refusal = Rejection("repeated_pair", other, str(columns[other][0]))
+            self._refuse(contested.line, refusal, contested.original)
+            return False
+        self._accepted.add(ids)
+        self._pairs.add(pairs)
+        self._report.accepted += 1
+        if self._fingerprints is not None:
+            self._fingerprints.note(block, ids, np.ones(1, np.bool_))
+        return True
+
+    def _digit_columns(self, block: Block) -> dict[str, Integers]:
+        """The numbers of the columns that stand first, by their names."""
+        values, _ = block.integers(self._digits)
+        return {column.name: ids for column, ids in zip(self._kind.columns, values, strict=False)}
 
     def _refuse_pairs(
         self,

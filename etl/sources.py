@@ -114,8 +114,8 @@ class Text:
     """The file's text as UTF-8, whatever it is stored as.
 
     gzip is known by its first bytes, UTF-16 and UTF-32 by their marks; `encoding` is that of a file
-    without a mark, UTF-8 if empty. What is no text in it becomes bytes that are no UTF-8, so that
-    its line is rejected.
+    without a mark, UTF-8 if empty. What is no text in it becomes a byte that is no UTF-8, so that
+    its line is rejected, and its digits: `\xff<81>`.
     """
 
     def __init__(self, source: Source, encoding: str = "") -> None:
@@ -142,7 +142,7 @@ class Text:
         while True:
             text = self._decoder.decode(data, final=not data)
             if text or not data:
-                return text.encode("utf-8", "surrogatepass")
+                return text.encode("utf-8", "surrogateescape")
             data = self._stream.read(size)
 
     def close(self) -> None:
@@ -157,8 +157,9 @@ class Text:
 
 
 def _undecoded(error: UnicodeError) -> tuple[str, int]:
-    """A lone surrogate for what is no text, which UTF-8 cannot hold."""
-    return "\udcff", cast(UnicodeDecodeError, error).end
+    """For what is no text: a byte that UTF-8 never holds, and the bytes' digits for people."""
+    failed = cast(UnicodeDecodeError, error)
+    return f"\udcff<{failed.object[failed.start : failed.end].hex()}>", failed.end
 
 
 codecs.register_error("atelier-undecoded", _undecoded)

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
-from typing import IO
+from typing import IO, Self
 
 import numpy as np
 import psycopg
@@ -25,7 +25,7 @@ from etl.fingerprints import Fingerprints
 from etl.keys import IdSet, Integers, Known
 from etl.lines import Lines, TooLong
 from etl.models import ImportFile, ImportReject
-from etl.reading import Reader, Reject, Repeat, kind_by_header, read_header
+from etl.reading import Contested, Reader, Reject, Repeat, kind_by_header, read_header
 from etl.report import FileReport, Unaccounted
 from etl.sources import Found, Source, Text, names_of
 
@@ -154,6 +154,9 @@ def fill(
             touched = fingerprints.take_touched(cursor, live, staged.touched)
             load = fingerprints.stored_stretch(cursor, live) if has_prints else _nothing
             prints = stack.enter_context(Fingerprints(load, touched, has_stored=has_prints))
+        contest = None
+        if staged.kind.pair and not is_successor:
+            contest = stack.enter_context(LivePairs(cursor, staged, applies=stores))
         reader = Reader(
             staged.kind,
             staged.columns,
@@ -166,8 +169,10 @@ def fill(
             reject=lambda reject: _write_reject(rejects, file, reject),
             repeat=lambda repeat: _write_repeat(rest, repeat),
             fingerprints=prints,
+            contest=contest,
         )
-        copy_rows = _copy_rows_later if has_prints else _copy_rows
+        # The session is asked for fingerprints, or for pairs, while the file is read.
+        copy_rows = _copy_rows_later if has_prints or contest else _copy_rows
         copy_rows(cursor, staged, reader, tick)
         _refuse_changed(staged)
         _copy_spool(cursor, rejects, _COPY_REJECTS)
@@ -241,7 +246,7 @@ def _copy_rows(
 def _copy_rows_later(
     cursor: CursorWrapper, staged: Staged, reader: Reader, tick: Callable[[Staged], None]
 ) -> None:
-    """The same where the session is needed while the file is read, and few rows are expected."""
+    """The same where the session is needed while the file is read; few rows are expected."""
     columns = ", ".join(staged.kind.table_columns)
     handed = 0
     with _spool() as spool:
@@ -349,6 +354,84 @@ def _settle_repeats(
     staged.report.duplicate += duplicate
     if duplicate < settled:
         staged.report.rejects["conflicting_id"] += settled - duplicate
+
+
+class LivePairs:
+    """The pairs of a table that a file is compared with (etl.reading.Contest). Rows that wait are
+    kept in memory or on disk.
+
+    applies: whether rows of the table that differ are changed.
+    """
+
+    def __init__(self, cursor: CursorWrapper, staged: Staged, *, applies: bool) -> None:
+        self._cursor = cursor
+        self._staged = staged
+        self._applies = applies
+        self._waiting = IdSet()
+        self._stack = ExitStack()
+        self._spool = self._stack.enter_context(_spool())
+        kind = staged.kind
+        one, other = (kind.columns[kind.position(name)].table_column for name in kind.pair or ())
+        # Index: related_by_product, and the primary key.
+        self._query = f"""
+            SELECT given.place - 1, array_agg(live.id ORDER BY live.id)
+            FROM unnest(%s::bigint[], %s::bigint[], %s::bigint[])
+                WITH ORDINALITY given (id, one, other, place)
+            JOIN {kind.table} live ON live.{one} = given.one AND live.{other} = given.other
+            WHERE live.id <> given.id AND NOT EXISTS (
+                SELECT FROM {kind.table} own
+                WHERE own.id = given.id AND own.{one} = given.one AND own.{other} = given.other
+            )
+            GROUP BY given.place ORDER BY given.place
+        """
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._stack.close()
+
+    def holders(
+        self, ids: Integers, ones: Integers, others: Integers
+    ) -> Mapping[int, tuple[int, ...]]:
+        if not len(ids):
+            return {}
+        self._cursor.execute(self._query, [ids.tolist(), ones.tolist(), others.tolist()])
+        return {place: tuple(holders) for place, holders in self._cursor.fetchall()}
+
+    def hold(self, contested: Contested) -> None:
+        self._waiting.add(np.array([int(contested.row.partition(b",")[0])]))
+        fields = (
+            contested.line,
+            contested.original.hex(),
+            contested.row.hex(),
+            " ".join(map(str, contested.holders)),
+        )
+        self._spool.write((",".join(map(str, fields)) + "\n").encode())
+
+    def held(self) -> Iterator[Contested]:
+        waiting, self._spool = self._spool, self._stack.enter_context(_spool())
+        waiting.seek(0)
+        for text in waiting:
+            line, original, row, holders = text.decode().rstrip("\n").split(",")
+            yield Contested(
+                int(line),
+                bytes.fromhex(original),
+                bytes.fromhex(row),
+                tuple(map(int, holders.split())),
+            )
+
+    def stays(self, holder: int) -> bool:
+        ids = np.array([holder])
+        if holder < FIRST_OWN_ID and self._staged.accepted.contains(ids)[0]:
+            # Its new pair is among those of the file.
+            return not self._applies
+        # What the file does not hold, not even in a line that was rejected or that waits, goes
+        # where absent rows are deleted.
+        refused = self._staged.refused
+        if refused is None or holder >= FIRST_OWN_ID:
+            return True
+        return bool(refused.contains(ids)[0] or self._waiting.contains(ids)[0])
 
 
 def stored_ids(table: str) -> Iterator[Integers]:

@@ -1,15 +1,18 @@
 """Exports that import to the same tables."""
 
 import gzip
+from datetime import UTC, datetime
 
 import pytest
 from django.core.management import CommandError, call_command
 from django.db import connection
 
+from atelier.core.publishing import EPOCH, publish
 from etl.dataset import generate
 from etl.files import KINDS
-from products.models import Product
+from products.models import Feature, Photo, Product
 from reviews import services
+from reviews.models import Review
 from tests.etl.conftest import table_contents
 from tests.factories.products import ProductFactory
 
@@ -81,3 +84,59 @@ def test_files_that_are_there_are_not_replaced_unasked(import_all, tmp_path):
     call_command("export_dataset", str(tmp_path), "--force")
     assert (tmp_path / "product.csv").read_text().startswith("id,name")
     assert Product.objects.count() == 3
+
+
+@pytest.mark.parametrize(
+    ("model", "values"),
+    [
+        (Product, {"description": "two\r\nlines"}),
+        (Product, {"description": "\n".join("x" * 102)}),
+        (Product, {"slogan": "one\n\\.\nthree"}),
+        (Product, {"slogan": "x" * (1 << 20)}),
+        (Feature, {"value": ""}),
+        (Feature, {"value": "null"}),
+        (Photo, {"url": "ftp://a.example/1"}),
+        (Photo, {"url": "https://a.example/a b"}),
+        (Review, {"created_at": datetime(2020, 1, 1, 0, 0, 0, 1, UTC)}),
+        (Review, {"created_at": datetime(1971, 1, 1, tzinfo=UTC)}),
+        (Review, {"response": "NULL"}),
+    ],
+)
+def test_rows_that_no_file_can_bring_back_are_named(
+    import_all, import_command, tmp_path, capsys, model, values
+):
+    import_all()
+    with publish(EPOCH):
+        model.objects.filter(pk=2).update(**values)
+    before = table_contents()
+    capsys.readouterr()
+    with pytest.raises(SystemExit) as ending:
+        call_command("export_dataset", str(tmp_path / "out"))
+    assert ending.value.code == 3
+    told = capsys.readouterr().err
+    assert "1 rows hold what no file can bring back as it is (ids 2)" in told
+    assert told.count("no file") == 1
+    empty_tables()
+    import_command("import_all", tmp_path / "out")
+    assert table_contents() != before
+
+
+@pytest.mark.parametrize(
+    ("model", "values"),
+    [
+        (Product, {"description": "two\nlines", "slogan": 'say "no", or\rnot'}),
+        (Product, {"slogan": " null", "name": ""}),
+        (Feature, {"value": 'a\n,"b"\n'}),
+        (Feature, {"value": None}),
+        (Review, {"response": " ", "body": "\n"}),
+    ],
+)
+def test_texts_of_any_other_kind_come_back(import_all, import_command, tmp_path, model, values):
+    import_all()
+    with publish(EPOCH):
+        model.objects.filter(pk=2).update(**values)
+    before = table_contents()
+    call_command("export_dataset", str(tmp_path / "out"))
+    empty_tables()
+    assert import_command("import_all", tmp_path / "out").code == 0
+    assert table_contents() == before

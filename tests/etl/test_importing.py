@@ -16,7 +16,7 @@ from etl import importing, reading, runs, staging
 from etl.building import NotEmpty
 from etl.files import PRODUCT_FILES, REVIEW_FILES, FileKind
 from etl.importing import Options
-from etl.models import ImportRun
+from etl.models import Fingerprint, ImportRun
 from etl.progress import Progress
 from etl.sources import find_sources
 from products.models import Photo, Product, RelatedProduct, Sku, Style
@@ -238,6 +238,61 @@ def test_a_row_that_repeats_a_pair_is_taken_when_the_first_has_another(import_co
     outcome = import_command("import_products", dataset.write())
     assert outcome.counts("related") == (1, 1, 3, 0, 0)
     assert import_command("import_products", dataset.write()).counts("related") == (0, 0, 5, 0, 0)
+
+
+@pytest.mark.parametrize("has_fingerprints", [True, False])
+@pytest.mark.parametrize(
+    ("lines", "options", "rejected", "stored"),
+    [
+        # The row that has the pair is not in the file, and stays.
+        (["9,1,2"], {}, [2], {1: (1, 2)}),
+        (["9,1,2", "9,1,2"], {}, [2, 3], {1: (1, 2)}),
+        (["9,1,2", "9,2,1"], {}, [2], {1: (1, 2), 9: (2, 1)}),
+        (["9,1,2"], {"delete_absent": True}, [], {9: (1, 2)}),
+        (["9,1,2", "1,0,5"], {"delete_absent": True}, [2, 3], {1: (1, 2)}),
+        # It is in the file, with another pair, or the same.
+        (["9,1,2", "1,3,2"], {}, [], {1: (3, 2), 9: (1, 2)}),
+        (["1,3,2", "9,1,2"], {}, [], {1: (3, 2), 9: (1, 2)}),
+        (["9,1,2", "8,1,2", "1,3,2"], {}, [3], {1: (3, 2), 9: (1, 2)}),
+        (["9,1,2", "1,1,2"], {}, [2], {1: (1, 2)}),
+        (["9,1,2", "1,3,2"], {"on_conflict": "skip"}, [2], {1: (1, 2)}),
+        (["9,1,2", "1,3,2", "9,1,2"], {}, [], {1: (3, 2), 9: (1, 2)}),
+        # The row that has it waits itself.
+        (["9,1,2", "1,2,3", "2,3,1"], {}, [], {1: (2, 3), 2: (3, 1), 9: (1, 2)}),
+        (["1,2,3", "2,1,2"], {}, [2, 3], {1: (1, 2), 2: (2, 3)}),
+    ],
+)
+def test_a_pair_that_another_row_of_the_table_keeps_is_rejected(
+    import_command, dataset, has_fingerprints, lines, options, rejected, stored
+):
+    dataset.rows["related"] = ["1,1,2", *(["2,2,3"] if 2 in stored else [])]
+    assert import_command("import_products", dataset.write()).code == 0
+    if not has_fingerprints:
+        Fingerprint.objects.all().delete()
+    dataset.rows["related"] = lines
+    for _ in range(2):
+        outcome = import_command("import_products", dataset.write(), **options)
+        found = {(int(row["line"]), row["original"]) for row in outcome.rejects}
+        assert found == {(line, lines[line - 2]) for line in rejected}
+        rows = RelatedProduct.objects.values_list("id", "product_id", "related_product_id")
+        assert {row: (one, other) for row, one, other in rows} == stored
+
+
+@pytest.mark.parametrize("seed", [1, 5])
+def test_refreshes_leave_every_pair_once_and_lose_none(import_command, dataset, seed):
+    dice = random.Random(seed)
+    for turn in range(8):
+        rows = [(dice.randrange(1, 12), *dice.sample((1, 2, 3), 2)) for _ in range(6)]
+        dataset.rows["related"] = [f"{row},{one},{other}" for row, one, other in rows]
+        if turn % 3 == 0:
+            Fingerprint.objects.all().delete()
+        outcome = import_command("import_products", dataset.write(), delete_absent=turn % 2 == 1)
+        found = RelatedProduct.objects.values_list("product_id", "related_product_id")
+        stored = list(found)
+        assert len(stored) == len(set(stored))
+        repeated = [row["original"] for row in outcome.rejects if row["reason"] == "repeated_pair"]
+        for line in repeated:
+            assert tuple(map(int, line.split(",")[1:])) in stored
 
 
 def test_repeated_line_is_a_duplicate_and_no_reject(import_command, dataset):

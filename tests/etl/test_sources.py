@@ -69,6 +69,18 @@ def test_what_is_no_text_in_another_encoding_is_rejected_line_by_line(import_com
     outcome = import_command("import_products", dataset.folder)
     assert outcome.counts("product") == (2, 0, 0, 0, 1)
     assert outcome.report("product").rejects == {"invalid_utf8": 1}
+    (line,) = ImportReject.objects.all()
+    assert bytes(line.original).startswith(b'2,"\xff<00d8>Su Hat","Stay cool"')
+
+
+def test_bytes_that_an_encoding_does_not_know_are_kept_with_their_line(import_command, dataset):
+    lines = [dataset.header("product"), *dataset.rows["product"]]
+    content = "\n".join(lines).encode("cp1252").replace(b"Sun", b"S\x81n\xfc")
+    dataset.write_bytes("product", content)
+    outcome = import_command("import_products", dataset.folder, encoding="cp1252")
+    assert outcome.counts("product") == (2, 0, 0, 0, 1)
+    (line,) = ImportReject.objects.all()
+    assert bytes(line.original).startswith(b'2,"S\xff<81>n\xc3\xbc Hat"')
 
 
 def test_standard_input_is_known_by_its_header(import_command, dataset, monkeypatch):
