@@ -40,6 +40,7 @@ ENVIRON = {
     "TOKEN_AUDIENCE": "",
     "DATABASE_STATEMENT_TIMEOUT_MS": "0",
     "DATABASE_LOCK_TIMEOUT_MS": "0",
+    "DATABASE_WRITE_TIMEOUT_MS": "0",
 }
 
 if django.conf.settings.configured:

@@ -1,5 +1,7 @@
 """What a web process answers while its database or Redis is away, hung or busy, and afterwards."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 
 from atelier.core.exception_handler import LEGACY_FAILURE
@@ -156,6 +158,24 @@ def test_a_write_that_waits_too_long_for_its_scope_is_503_and_stores_nothing(ins
         assert_busy(instance.request("POST", "/reviews", REVIEW))
         connection.rollback()
     assert instance.get("/reviews?product_id=1&count=1000").body == before
+    assert_serving(instance)
+
+
+def test_a_write_waits_longer_for_a_row_than_a_read_but_not_for_ever(instance):
+    """An import that is being published holds rows of reviews for some seconds."""
+    assert instance.request("POST", "/reviews", REVIEW).status == 201
+    with instance.psql() as connection:
+        row = connection.execute("SELECT max(id) FROM reviews_review").fetchone()
+        connection.execute("SELECT FROM reviews_review WHERE id = %s FOR UPDATE", row)
+        with ThreadPoolExecutor() as pool:
+            vote = pool.submit(instance.request, "PUT", f"/reviews/{row[0]}/helpful")
+            with pytest.raises(TimeoutError):
+                vote.result(timeout=1.7)
+            connection.rollback()
+            assert vote.result().status == 204
+        connection.execute("SELECT FROM reviews_review WHERE id = %s FOR UPDATE", row)
+        assert_busy(instance.request("PUT", f"/reviews/{row[0]}/report"))
+        connection.rollback()
     assert_serving(instance)
 
 
