@@ -454,6 +454,8 @@ def _prepare_lane() -> None:
     with connection.cursor() as cursor:
         # What it writes is lost with the server's crash at worst, and then read again.
         cursor.execute("SET synchronous_commit = off")
+        # The other lane has work for the other core, and workers would only get in its way.
+        cursor.execute("SET max_parallel_maintenance_workers = 0")
         cursor.execute("SELECT pg_advisory_lock_shared(%s)", [LANE_LOCK])
 
 
