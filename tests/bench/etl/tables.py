@@ -17,7 +17,7 @@ from tests.bench.site import Site
 SCHEMA = "baseline"
 SESSIONS = 2
 BLOCK_BYTES = 1 << 20
-# As an import has them.
+# Memory as an import has it.
 SETTINGS = "SET maintenance_work_mem = '512MB'; SET work_mem = '128MB'; SET statement_timeout = 0"
 
 CONSTRAINTS = """
