@@ -113,12 +113,18 @@ def region_of(address: str) -> Found:
     return Found(str(parsed), place, region_id, source, _as_network(network))
 
 
-def visitors_region(address: str) -> int | None:
-    """The id of the region of a visitor's address; None where address or region is unknown."""
+def region_of_visitor(address: str) -> Found | None:
+    """The same for the address of a visitor, None where nobody says it."""
     try:
-        return region_of(address).region_id
+        return region_of(address)
     except InvalidAddress:
         return None
+
+
+def visitors_region(address: str) -> int | None:
+    """The id of the region of a visitor's address; None where address or region is unknown."""
+    found = region_of_visitor(address)
+    return None if found is None else found.region_id
 
 
 def region_named(code: str) -> Region:

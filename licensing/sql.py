@@ -4,6 +4,8 @@ Not the ORM: a look-up stands in front of every answer that depends on a region,
 prepared statement whose value PostgreSQL builds.
 """
 
+from collections.abc import Iterable, Iterator
+
 from django.db import connection
 from django.db.models import BooleanField
 from django.db.models.expressions import RawSQL
@@ -138,6 +140,15 @@ def shown_in(region_id: int | None) -> RawSQL:
     )
 
 
+def overrides_holding(network: str) -> list[int]:
+    """Ids of the overrides that hold a network as a whole. Index: override_by_network."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT id FROM licensing_networkoverride WHERE network >>= %s::inet", [network]
+        )
+        return [row[0] for row in cursor.fetchall()]
+
+
 def products_showing(product_id: int) -> list[int]:
     """Ids of the products that show this one as related.
 
@@ -157,3 +168,86 @@ def lock_product(product_id: int) -> bool:
     with connection.cursor() as cursor:
         cursor.execute("SELECT FROM products_product WHERE id = %s FOR UPDATE", [product_id])
         return cursor.rowcount == 1
+
+
+# An import, in one transaction: what the files hold goes into a table of its own, is read from
+# there in order, and what it becomes is copied beside the ranges that it replaces.
+_LOCK = 0x61746C72  # the number of this app's locks on sources
+_STAGED_AT_ONCE = 20_000
+
+Staged = tuple[bytes, bytes, int | None, int]
+
+
+def lock_source(name: str, *, holder: str) -> str | None:
+    """Take the lock on a source until the transaction ends; else who holds it.
+
+    `holder` is what others are told meanwhile, at most 63 bytes.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_try_advisory_xact_lock(%s, hashtext(%s))", [_LOCK, name])
+        if cursor.fetchone()[0]:
+            cursor.execute("SELECT set_config('application_name', %s, true)", [holder])
+            return None
+        cursor.execute(
+            """
+            SELECT application_name || ', since ' || to_char(xact_start, 'YYYY-MM-DD HH24:MI:SS TZ')
+            FROM pg_locks JOIN pg_stat_activity USING (pid)
+            WHERE locktype = 'advisory' AND granted AND objsubid = 2 AND classid = %s
+                AND objid = (hashtext(%s)::bigint & 4294967295)::oid
+            """,
+            [_LOCK, name],
+        )
+        row = cursor.fetchone()
+        return row[0] if row else "an import that has just ended"
+
+
+def stage(rows: Iterable[bytes]) -> None:
+    """Fill the staging table from lines in COPY's text form."""
+    with connection.cursor() as cursor:
+        cursor.execute("DROP TABLE IF EXISTS licensing_staged")
+        cursor.execute(
+            "CREATE TEMPORARY TABLE licensing_staged"
+            " (first bytea, last bytea, region_id integer, line bigint) ON COMMIT DROP"
+        )
+        with cursor.copy("COPY licensing_staged FROM STDIN") as copy:
+            for row in rows:
+                copy.write(row)
+
+
+def staged() -> Iterator[list[Staged]]:
+    """What was staged, by first address, some thousand rows at a time."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "DECLARE licensing_ranges NO SCROLL CURSOR FOR"
+            " SELECT first, last, region_id, line FROM licensing_staged ORDER BY first"
+        )
+        while True:
+            cursor.execute(f"FETCH {_STAGED_AT_ONCE} FROM licensing_ranges")
+            rows = cursor.fetchall()
+            if not rows:
+                break
+            yield rows
+        cursor.execute("CLOSE licensing_ranges")
+
+
+def add_ranges(rows: Iterable[bytes]) -> None:
+    """Copy rows of ranges, in COPY's text form."""
+    with (
+        connection.cursor() as cursor,
+        cursor.copy(
+            "COPY licensing_iprange (source_id, first_address, last_address, region_id) FROM STDIN"
+        ) as copy,
+    ):
+        for row in rows:
+            copy.write(row)
+
+
+def delete_ranges(source_id: int) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("DELETE FROM licensing_iprange WHERE source_id = %s", [source_id])
+
+
+def analyze_ranges() -> None:
+    """Tell the planner, which knows nothing of a table that was just filled."""
+    with connection.cursor() as cursor:
+        cursor.execute("ANALYZE licensing_iprange, licensing_rangesource")
