@@ -157,10 +157,10 @@ class ProductLicenceAdmin(ChosenFromAList, SimpleHistoryAdmin, PublishedModelAdm
         self, request: HttpRequest, obj: ProductLicence, form: Any, change: bool
     ) -> None:
         changes = {name: form.cleaned_data[name] for name in form.changed_data}
-        by = request.user.pk
+        by = request.user
         if change:
             if changes:
-                services.update_licence(licence_id=obj.pk, changes=changes, changed_by_id=by)
+                services.update_licence(licence_id=obj.pk, changes=changes, changed_by=by)
             return
         created = services.create_licence(
             product_id=obj.product_id,
@@ -170,18 +170,18 @@ class ProductLicenceAdmin(ChosenFromAList, SimpleHistoryAdmin, PublishedModelAdm
             valid_from=form.cleaned_data["valid_from"],
             valid_until=obj.valid_until,
             note=obj.note,
-            changed_by_id=by,
+            changed_by=by,
         )
         obj.pk, obj._state.adding = created.pk, False
 
     def delete_model(self, request: HttpRequest, obj: ProductLicence) -> None:
-        services.delete_licence(licence_id=obj.pk, changed_by_id=request.user.pk)
+        services.delete_licence(licence_id=obj.pk, changed_by=request.user)
 
     def delete_queryset(
         self, request: HttpRequest, queryset: models.QuerySet[ProductLicence]
     ) -> None:
         for licence in queryset.order_by("product_id", "id"):
-            services.delete_licence(licence_id=licence.pk, changed_by_id=request.user.pk)
+            services.delete_licence(licence_id=licence.pk, changed_by=request.user)
 
     def revert_disabled(self, request: HttpRequest, obj: models.Model | None = None) -> bool:
         return True

@@ -95,11 +95,10 @@ def import_ranges(
 def _replace(
     name: str, layout: str, paths: Sequence[str], precedence: int | None, account: Account
 ) -> None:
-    old = RangeSource.objects.filter(name=name).first()
+    old = RangeSource.objects.filter(name=name).values_list("id", "precedence").first()
     if old is not None:
-        precedence = old.precedence if precedence is None else precedence
-        old_id = old.pk
-        old.delete()
+        precedence = old[1] if precedence is None else precedence
+        RangeSource.objects.filter(name=name).delete()
     source = RangeSource.objects.create(
         name=name,
         layout=layout,
@@ -111,7 +110,7 @@ def _replace(
     )
     account.ranges = _fill(source)
     if old is not None:
-        sql.delete_ranges(old_id)
+        sql.delete_ranges(old[0])
     RangeSource.objects.filter(pk=source.pk).update(ranges=account.ranges)
     sql.analyze_ranges()
 

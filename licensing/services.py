@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 
 import orjson
 from django.conf import settings
+from django.contrib.auth.base_user import AbstractBaseUser
 from django.db import IntegrityError
 from django.db.models import QuerySet
 from django.db.models.functions import Now
@@ -129,10 +130,11 @@ def visitors_region(address: str) -> int | None:
 
 def region_named(code: str) -> Region:
     """Raises UnknownRegion."""
-    try:
-        return Region.objects.get(code=code.strip().upper())
-    except (Region.DoesNotExist, ValueError) as error:
-        raise UnknownRegion("No region has this ISO 3166-1 alpha-2 code.") from error
+    wanted = code.strip().upper()
+    region = Region.objects.filter(code=wanted).first() if wanted.isascii() and wanted.isalpha() else None
+    if region is None:
+        raise UnknownRegion("No region has this ISO 3166-1 alpha-2 code.")
+    return region
 
 
 def licence_answer(*, product_id: int, region_id: int | None, code: str | None) -> Answer:
@@ -191,7 +193,7 @@ def create_licence(
     valid_from: datetime | None = None,
     valid_until: datetime | None = None,
     note: str = "",
-    changed_by_id: int | None = None,
+    changed_by: AbstractBaseUser | None = None,
 ) -> ProductLicence:
     """Add a licence, from now on where no moment is given.
 
@@ -208,12 +210,12 @@ def create_licence(
     )
     if valid_from is not None:
         licence.valid_from = valid_from
-    _change(product_id, lambda: _save(licence, changed_by_id))
+    _change(product_id, lambda: _save(licence, changed_by))
     return licence
 
 
 def update_licence(
-    *, licence_id: int, changes: dict[str, Any], changed_by_id: int | None = None
+    *, licence_id: int, changes: dict[str, Any], changed_by: AbstractBaseUser | None = None
 ) -> None:
     """Change columns of a licence, the product's apart. Raises as create_licence does, and
     ProductLicence.DoesNotExist.
@@ -224,12 +226,12 @@ def update_licence(
         licence = ProductLicence.objects.get(pk=licence_id)
         for name, value in changes.items():
             setattr(licence, name, value)
-        _save(licence, changed_by_id)
+        _save(licence, changed_by)
 
     _change(product_id, change)
 
 
-def delete_licence(*, licence_id: int, changed_by_id: int | None = None) -> None:
+def delete_licence(*, licence_id: int, changed_by: AbstractBaseUser | None = None) -> None:
     """Take a licence away; the last one makes the product free everywhere.
 
     Raises ProductLicence.DoesNotExist and LicenceChanged.
@@ -238,7 +240,7 @@ def delete_licence(*, licence_id: int, changed_by_id: int | None = None) -> None
 
     def change() -> None:
         licence = ProductLicence.objects.get(pk=licence_id)
-        licence._history_user_id = changed_by_id  # type: ignore[attr-defined]
+        licence._history_user = changed_by  # type: ignore[attr-defined]
         licence.delete()
 
     _change(product_id, change)
@@ -330,8 +332,8 @@ def _moment(text: str | None) -> datetime | None:
     return None if text is None else datetime.fromisoformat(text)
 
 
-def _save(licence: ProductLicence, changed_by_id: int | None) -> None:
-    licence._history_user_id = changed_by_id  # type: ignore[attr-defined]
+def _save(licence: ProductLicence, changed_by: AbstractBaseUser | None) -> None:
+    licence._history_user = changed_by  # type: ignore[attr-defined]
     licence.save()
 
 

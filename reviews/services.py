@@ -241,7 +241,9 @@ def _count_once(
         if isinstance(error.__cause__, ForeignKeyViolation):
             return False
         if violated_constraint(error) == constraint:
-            confirm(reviews_scope(product_id))
+            # Of a restricted product nothing is stored that could be older.
+            if not is_restricted:
+                confirm(reviews_scope(product_id))
             return False
         raise
     return True

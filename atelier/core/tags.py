@@ -34,13 +34,13 @@ TIMEOUT_SECONDS = 0.2
 FAILURES_TO_OPEN = 3
 OPEN_SECONDS = 5.0
 
-# One's own tombstone becomes the new tag, or goes where there is none; that of another writer
-# stays, for its commit is still to come; every other value is from before this commit.
+# One's own tombstone becomes the new tag, or the marker, or goes where there is none; that of another
+# writer stays, for its commit is still to come; every other value is from before this commit.
 _RELEASE = """
 for position, key in ipairs(KEYS) do
     local value = redis.call('GET', key)
     local tag = ARGV[2 + position]
-    if value == ARGV[1] and tag == 'restricted' then
+    if tag == 'restricted' and (value == ARGV[1] or value == tag) then
         redis.call('SET', key, tag)
     elseif value == ARGV[1] and tag then
         redis.call('SET', key, tag, 'PX', ARGV[2])

@@ -1,5 +1,6 @@
 """Licences: what may be kept, which answers a change re-tags, and the marker of restricted ones."""
 
+import uuid
 from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 
@@ -15,9 +16,10 @@ from licensing.models import Effect, ProductLicence
 from products.models import CATALOGUE_SCOPE, Product, product_scope
 from products.services import delete_products
 from reviews.models import meta_scope, reviews_scope
-from reviews.services import create_review
+from reviews.services import create_review, mark_helpful
 from tests.factories.licensing import fill_regions, group, licence, region
 from tests.factories.products import ProductFactory, RelatedProductFactory
+from tests.factories.reviews import ReviewFactory
 from tests.factories.users import UserFactory
 from tests.staff import retagged
 from tests.threads import Aside
@@ -86,6 +88,11 @@ def test_the_marker_does_not_expire_and_other_writes_leave_it(tags):
     with publish(product_scope(1)):
         Product.objects.filter(pk=1).update(name="Other")
     assert tags("product:1") == ["restricted"]
+    ReviewFactory(id=1, product_id=1)
+    # The second time is answered without a write.
+    for is_first in (True, False):
+        assert mark_helpful(review_id=1, visitor=uuid.UUID(int=1)) is is_first
+        assert tags("reviews:1") == ["restricted"]
 
 
 def test_a_change_that_is_rolled_back_leaves_tags_and_rows_alone(tags):
@@ -147,9 +154,9 @@ def test_postgresql_refuses_a_licence_outside_the_door():
 
 def test_history_says_who_did_what():
     user = UserFactory()
-    kept = licence(1, "CA", changed_by_id=user.pk)
-    services.update_licence(licence_id=kept.pk, changes={"effect": "deny"}, changed_by_id=user.pk)
-    services.delete_licence(licence_id=kept.pk, changed_by_id=user.pk)
+    kept = licence(1, "CA", changed_by=user)
+    services.update_licence(licence_id=kept.pk, changes={"effect": "deny"}, changed_by=user)
+    services.delete_licence(licence_id=kept.pk, changed_by=user)
     rows = ProductLicence.history.order_by("history_id")
     assert list(rows.values_list("history_type", "effect", "history_user_id")) == [
         ("+", "allow", user.pk),
