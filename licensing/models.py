@@ -13,7 +13,7 @@ from django.contrib.postgres.fields import BigIntegerRangeField, DateTimeRangeFi
 from django.contrib.postgres.indexes import GistIndex
 from django.core.exceptions import ValidationError
 from django.db import models
-from django.db.models import F, Func, GeneratedField, Q, Value
+from django.db.models import ExpressionWrapper, F, Func, GeneratedField, Q, Value
 from django.db.models.functions import Coalesce, Now
 from simple_history.models import HistoricalRecords
 
@@ -194,7 +194,11 @@ class ProductLicence(models.Model):
     )
     # Regions count up from 1 and groups down from -1.
     territory = GeneratedField(
-        expression=Coalesce(F("region_id"), F("group_id") * -1),
+        expression=Coalesce(
+            F("region"),
+            ExpressionWrapper(F("group") * -1, output_field=models.IntegerField()),
+            output_field=models.IntegerField(),
+        ),
         output_field=models.IntegerField(),
         db_persist=True,
     )
@@ -222,7 +226,7 @@ class ProductLicence(models.Model):
             ExclusionConstraint(
                 name="licence_windows_apart",
                 expressions=[
-                    (_alone("product_id"), RangeOperators.OVERLAPS),
+                    (_alone("product"), RangeOperators.OVERLAPS),
                     (_alone("territory"), RangeOperators.OVERLAPS),
                     (
                         Func(

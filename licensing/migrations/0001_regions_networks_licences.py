@@ -74,7 +74,7 @@ class Migration(migrations.Migration):
             name='ProductLicence',
             fields=[
                 ('id', models.BigAutoField(primary_key=True, serialize=False)),
-                ('territory', models.GeneratedField(db_persist=True, expression=django.db.models.functions.comparison.Coalesce(models.F('region_id'), django.db.models.expressions.CombinedExpression(models.F('group_id'), '*', models.Value(-1))), output_field=models.IntegerField())),
+                ('territory', models.GeneratedField(db_persist=True, expression=django.db.models.functions.comparison.Coalesce(models.F('region'), models.ExpressionWrapper(django.db.models.expressions.CombinedExpression(models.F('group'), '*', models.Value(-1)), output_field=models.IntegerField()), output_field=models.IntegerField()), output_field=models.IntegerField())),
                 ('effect', models.TextField(choices=[('allow', 'may be shown'), ('deny', 'may not be shown')], default='allow')),
                 ('valid_from', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
                 ('valid_until', models.DateTimeField(blank=True, null=True)),
@@ -145,7 +145,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name='productlicence',
-            constraint=django.contrib.postgres.constraints.ExclusionConstraint(expressions=[(models.Func(models.F('product_id'), models.F('product_id'), models.Value('[]'), function='int8range', output_field=django.contrib.postgres.fields.ranges.BigIntegerRangeField()), '&&'), (models.Func(models.F('territory'), models.F('territory'), models.Value('[]'), function='int8range', output_field=django.contrib.postgres.fields.ranges.BigIntegerRangeField()), '&&'), (models.Func(models.F('valid_from'), models.F('valid_until'), function='tstzrange', output_field=django.contrib.postgres.fields.ranges.DateTimeRangeField()), '&&')], name='licence_windows_apart'),
+            constraint=django.contrib.postgres.constraints.ExclusionConstraint(expressions=[(models.Func(models.F('product'), models.F('product'), models.Value('[]'), function='int8range', output_field=django.contrib.postgres.fields.ranges.BigIntegerRangeField()), '&&'), (models.Func(models.F('territory'), models.F('territory'), models.Value('[]'), function='int8range', output_field=django.contrib.postgres.fields.ranges.BigIntegerRangeField()), '&&'), (models.Func(models.F('valid_from'), models.F('valid_until'), function='tstzrange', output_field=django.contrib.postgres.fields.ranges.DateTimeRangeField()), '&&')], name='licence_windows_apart'),
         ),
         migrations.RunSQL(
             "CREATE TRIGGER require_publication BEFORE INSERT OR DELETE OR UPDATE"
