@@ -51,14 +51,18 @@ def addresses(name: str) -> frozenset[str]:
     try:
         return frozenset(str(ip_address(word)) for word in words(name, default=""))
     except ValueError as error:
-        raise ImproperlyConfigured(f"{name}: {error}. Set it to IP addresses, or leave it empty.") from error
+        raise ImproperlyConfigured(
+            f"{name}: {error}. Set it to IP addresses, or leave it empty."
+        ) from error
 
 
 def region(name: str) -> str:
     """The alpha-2 code of a country, or nothing."""
     value = text(name, default="").strip().upper()
     if value and not (len(value) == 2 and value.isascii() and value.isalpha()):
-        raise ImproperlyConfigured(f"{name} is {value!r}. Set it to a code such as US, or leave it empty.")
+        raise ImproperlyConfigured(
+            f"{name} is {value!r}. Set it to a code such as US, or leave it empty."
+        )
     return value
 
 

@@ -51,7 +51,7 @@ class RegionAnswer(serializers.Serializer):
     source = serializers.CharField(
         help_text="`override`, `mmdb`, `ranges NAME`, `policy`, or `none`."
     )
-    network = serializers.CharField(help_text="What the source has: a network, a range, or nothing.")
+    network = serializers.CharField(help_text="The source's network or range, or nothing.")
 
 
 class LicenceAnswer(serializers.Serializer):

@@ -131,10 +131,11 @@ def visitors_region(address: str) -> int | None:
 def region_named(code: str) -> Region:
     """Raises UnknownRegion."""
     wanted = code.strip().upper()
-    region = Region.objects.filter(code=wanted).first() if wanted.isascii() and wanted.isalpha() else None
-    if region is None:
-        raise UnknownRegion("No region has this ISO 3166-1 alpha-2 code.")
-    return region
+    if wanted.isascii() and wanted.isalpha():
+        region = Region.objects.filter(code=wanted).first()
+        if region is not None:
+            return region
+    raise UnknownRegion("No region has this ISO 3166-1 alpha-2 code.")
 
 
 def licence_answer(*, product_id: int, region_id: int | None, code: str | None) -> Answer:
@@ -172,7 +173,7 @@ def first_restricted() -> str:
 
 
 def permission(product: str, region: str) -> str:
-    """An SQL condition for statements of the apps above: the product may be shown now in the region.
+    """An SQL condition for statements of the apps above: the product may now be shown in a region.
 
     Both are SQL expressions of ids, the region's null where it is unknown.
     """

@@ -93,7 +93,10 @@ SELECT {mark}row_to_json(answer)::text FROM (
 def review_list(
     product_id: int, *, order: str, page: int, count: int, limit: int, offset: int
 ) -> tuple[bool, bytes]:
-    """Whether the product has licences, and the list answer (contract 1.2). `page` and `count` are echoed, limit and offset obeyed."""
+    """Whether the product has licences, and the list answer (contract 1.2).
+
+    `page` and `count` are echoed, limit and offset obeyed.
+    """
     params = {
         "product_id": product_id,
         "page": page,
@@ -105,7 +108,7 @@ def review_list(
 
 
 def review_meta(product_id: int) -> tuple[bool, bytes]:
-    """Whether the product has licences, and the meta answer (contract 1.3), out of the aggregate rows."""
+    """Whether the product has licences, and the meta answer (contract 1.3), out of the aggregates."""
     return fetch_marked(_META, {"product_id": product_id}) or (False, b"")
 
 

@@ -45,7 +45,7 @@ READ: dict[Any, OpenApiResponse] = {
 WITHHELD: dict[Any, OpenApiResponse] = {
     (451, "text/plain"): OpenApiResponse(
         LEGACY_TEXT,
-        description="The product is not licensed in the caller's region; `Link` leads to the reason.",
+        description="The product is not licensed in the caller's region; `Link` says why.",
     ),
 }
 

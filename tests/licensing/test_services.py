@@ -107,7 +107,10 @@ def test_a_change_that_is_rolled_back_leaves_tags_and_rows_alone(tags):
 
 @pytest.mark.parametrize(
     ("begins", "ends", "holds"),
-    [(0, 10, True), (9, 11, True), (10, 11, False), (0, 1, False), (2, None, True), (10, None, False)],
+    [
+        *((0, 10, True), (9, 11, True), (2, None, True)),
+        *((10, 11, False), (0, 1, False), (10, None, False)),
+    ],
 )
 @pytest.mark.parametrize("effect", Effect.values)
 def test_windows_of_one_product_and_territory_never_overlap(begins, ends, holds, effect):

@@ -66,7 +66,8 @@ def unlicense(product: str) -> None:
 
 
 WRITES: dict[str, Callable[..., None]] = {
-    write.__name__: write for write in (vote, review, moderate, price, everything, license, unlicense)
+    write.__name__: write
+    for write in (vote, review, moderate, price, everything, license, unlicense)
 }
 
 
