@@ -9,7 +9,7 @@ import os
 import socket
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from itertools import islice
@@ -82,7 +82,9 @@ def import_ranges(
         if holder is not None:
             raise Locked(f"The source {name} is being imported by {holder}.")
         lines = _lines(layout, paths, opened)
-        sql.stage(_checked(lines, account, reject, max_rejects))
+        # Asked before the copying begins, which has the connection to itself.
+        regions = dict(Region.objects.values_list("code", "id"))
+        sql.stage(_checked(lines, regions, account, reject, max_rejects))
         share = 100 * account.rejected.total() / max(account.records, 1)
         if max_percent is not None and share > max_percent:
             raise TooManyRejects(f"{share:.2f} % of the lines were bad.")
@@ -138,10 +140,13 @@ def _copied(source_id: int, part: Sequence[Flat]) -> Iterator[bytes]:
 
 
 def _checked(
-    lines: Iterator[tuple[str, Line]], account: Account, reject: Reject, most: int | None
+    lines: Iterator[tuple[str, Line]],
+    regions: Mapping[str, int],
+    account: Account,
+    reject: Reject,
+    most: int | None,
 ) -> Iterator[bytes]:
     """The good lines in COPY's form; the others are counted and told."""
-    regions = dict(Region.objects.values_list("code", "id"))
     for path, (number, text, found) in lines:
         account.lines += 1
         if found is None:
@@ -164,17 +169,13 @@ def _checked(
         yield f"\\\\x{first}\t\\\\x{last}\t{region}\t{account.lines}\n".encode()
 
 
-def _lines(
-    layout: str, paths: Sequence[str], opened: ExitStack
-) -> Iterator[tuple[str, Line]]:
+def _lines(layout: str, paths: Sequence[str], opened: ExitStack) -> Iterator[tuple[str, Line]]:
     files = [(path, _open(path, opened)) for path in paths]
     parse = layouts.PLAIN.get(layout)
     if parse is None:
         parse = layouts.maxmind(_locations(files))
         files = [(path, file) for path, file in files if not _is_locations(file)]
-    return (
-        (path, line) for path, file in files for line in layouts.lines_of(file, parse)
-    )
+    return ((path, line) for path, file in files for line in layouts.lines_of(file, parse))
 
 
 def _locations(files: Sequence[tuple[str, BinaryIO]]) -> dict[str, str]:

@@ -179,5 +179,3 @@ LAYOUTS = ("geoip", "maxmind", "own")
 def is_locations(head: bytes) -> bool:
     """Whether a file that begins so is MaxMind's file of locations."""
     return head.removeprefix(b"\xef\xbb\xbf").startswith(b"geoname_id,")
-
-

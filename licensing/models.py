@@ -212,8 +212,7 @@ class ProductLicence(models.Model):
     class Meta:
         constraints = [
             models.CheckConstraint(
-                condition=Q(region=None, group__isnull=False)
-                | Q(region__isnull=False, group=None),
+                condition=Q(region=None, group__isnull=False) | Q(region__isnull=False, group=None),
                 name="licence_names_region_or_group",
             ),
             models.CheckConstraint(

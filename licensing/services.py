@@ -324,9 +324,7 @@ def _decision(product_id: int, region_id: int | None) -> tuple[bool, Decision]:
         for region, group, effect, begins, ends in found["terms"]
     ]
     now = datetime.fromisoformat(found["now"])
-    return found["is_known"], decide(
-        terms, region_id=region_id, group_ids=found["groups"], at=now
-    )
+    return found["is_known"], decide(terms, region_id=region_id, group_ids=found["groups"], at=now)
 
 
 def _moment(text: str | None) -> datetime | None:

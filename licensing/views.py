@@ -31,9 +31,7 @@ class LicensingViewSet(PublicViewSet):
         return _answer(request, serializers.licence_answer(answer))
 
     def http_method_not_allowed(self, request: Any, *args: Any, **kwargs: Any) -> HttpResponse:
-        response = problem(
-            request, 405, detail="Method not allowed", code="method_not_allowed"
-        )
+        response = problem(request, 405, detail="Method not allowed", code="method_not_allowed")
         response.headers["Allow"] = ", ".join(self.allowed_methods)
         return response
 

@@ -36,7 +36,7 @@ _PRODUCT_COLUMNS = f"""
 # where the page is not full. Index: licence_by_product, its first entry.
 _IS_LIST_RESTRICTED = f"""({licensing.first_restricted()}) <= (
     SELECT CASE WHEN count(*) < %(limit)s::bigint THEN {MAX_ID} ELSE max(id) END FROM page
-)"""
+)"""  # noqa: S608 - constants only
 
 _LISTED = f"""
 WITH page AS MATERIALIZED ({{page}})
@@ -45,7 +45,7 @@ SELECT {{mark}}array_to_json(ARRAY(
         SELECT {_PRODUCT_COLUMNS} FROM page product ORDER BY product.id
     ) entry
 ))::text
-"""
+"""  # noqa: S608 - constants only
 
 # Indexes: the primary key.
 _IDS = "SELECT * FROM products_product WHERE id = ANY(%(ids)s)"
@@ -127,7 +127,7 @@ _RELATED = _RELATED_OF.format(
         SELECT FROM products_relatedproduct related
         WHERE related.product_id = %(product_id)s
             AND {licensing.restriction("related.related_product_id")}
-    )"""),  # noqa: S608 - constants only
+    )"""),
 )
 _RELATED_SHOWN = _RELATED_OF.format(
     condition=" AND "

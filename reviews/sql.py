@@ -108,7 +108,7 @@ def review_list(
 
 
 def review_meta(product_id: int) -> tuple[bool, bytes]:
-    """Whether the product has licences, and the meta answer (contract 1.3), out of the aggregates."""
+    """Whether the product has licences, and the meta answer (contract 1.3), of aggregates."""
     return fetch_marked(_META, {"product_id": product_id}) or (False, b"")
 
 

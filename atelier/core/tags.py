@@ -35,7 +35,8 @@ FAILURES_TO_OPEN = 3
 OPEN_SECONDS = 5.0
 
 # One's own tombstone becomes the new tag or the marker, or goes where there is neither; that of
-# another writer stays, for its commit is still to come; every other value is from before this commit.
+# another writer stays, for its commit is still to come; every other value is from before this
+# commit.
 _RELEASE = """
 for position, key in ipairs(KEYS) do
     local value = redis.call('GET', key)

@@ -29,9 +29,7 @@ def write(path: Path, countries: dict[str, str]) -> None:
     for code in sorted(set(countries.values())):
         places[code] = len(data)
         data += _map({"country": {"iso_code": code}})
-    nodes = b"".join(
-        _record(side, len(tree), places).to_bytes(3) for node in tree for side in node
-    )
+    nodes = b"".join(_record(side, len(tree), places).to_bytes(3) for node in tree for side in node)
     metadata = {
         "node_count": len(tree),
         "record_size": 24,

@@ -75,7 +75,10 @@ def test_every_page_opens(admin_client):
     ):
         page = admin_client.get(path)
         assert page.status_code == 200, path
-        assert "'unsafe-inline'" not in page["Content-Security-Policy"].split("script-src")[1].split(";")[0]
+        assert (
+            "'unsafe-inline'"
+            not in page["Content-Security-Policy"].split("script-src")[1].split(";")[0]
+        )
 
 
 def test_a_licence_is_added_changed_and_deleted_through_the_door(admin_client):
@@ -86,7 +89,7 @@ def test_a_licence_is_added_changed_and_deleted_through_the_door(admin_client):
     with retagged() as changed:
         form = form_data(admin_client.get(f"{LICENCES}{kept.pk}/change/"))
         page = admin_client.post(
-            f"{LICENCES}{kept.pk}/change/", new(**{"effect": "deny"}) | {"note": form["note"]}
+            f"{LICENCES}{kept.pk}/change/", new(effect="deny") | {"note": form["note"]}
         )
     assert page.status_code == 302, page.content
     kept.refresh_from_db()

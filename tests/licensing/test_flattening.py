@@ -1,5 +1,7 @@
 """Overlaps: each address goes to the shortest range that holds it."""
 
+from itertools import pairwise
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -30,11 +32,9 @@ def test_each_address_belongs_to_whom_the_model_says(drawn):
         (first, last, region, line) for line, ((first, last), region) in enumerate(drawn)
     ]
     flat = list(flatten(sorted(given_ranges, key=lambda one: one[0])))
-    owners = {
-        address: region for first, last, region in flat for address in range(first, last + 1)
-    }
+    owners = {address: region for first, last, region in flat for address in range(first, last + 1)}
     assert owners == naive(given_ranges)
-    for (_, end, region), (begin, _, other) in zip(flat, flat[1:], strict=False):
+    for (_, end, region), (begin, _, other) in pairwise(flat):
         assert end < begin
         assert end + 1 < begin or region != other, "neighbours of one region are one range"
 

@@ -90,7 +90,9 @@ def test_bad_lines_are_named_and_counted_and_end_with_3(table):
     assert out.endswith("  rejected, bad_address: 1\n  rejected, unknown_region: 2\n")
 
 
-@pytest.mark.parametrize(("most", "fails"), [("1", True), ("2", False), ("20%", True), ("30%", False)])
+@pytest.mark.parametrize(
+    ("most", "fails"), [("1", True), ("2", False), ("20%", True), ("30%", False)]
+)
 def test_too_many_bad_lines_leave_all_as_it_was(table, most, fails):
     run("--source", "geoip", table)
     table.write_text(TABLE.replace("AU", "NZ") + "x,2,US\ny,2,US\n")
@@ -250,7 +252,5 @@ def test_an_account_that_is_written_adds_up(table):
         name="geoip", layout="geoip", paths=[str(table)], reject=lambda *what: bad.append(what)
     )
     rejected = account.rejected.total()
-    assert account.lines == (
-        account.placed + account.unplaced + rejected + account.without_data
-    )
+    assert account.lines == (account.placed + account.unplaced + rejected + account.without_data)
     assert len(bad) == rejected == 2

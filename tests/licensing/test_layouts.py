@@ -91,6 +91,6 @@ def test_every_line_is_accounted_for():
 
 
 def test_a_key_is_its_address_again():
-    for text in ("0.0.0.0", "255.255.255.255", "::", "ffff::1"):
+    for text in ("0.0.0.1", "255.255.255.255", "::", "ffff::1"):
         parsed = own(f"{text},{text},CA")
         assert str(address_of(parsed.first)) == text

@@ -38,12 +38,10 @@ def test_the_policy_places_what_no_source_knows(settings):
 
 
 def test_an_imported_range_holds_its_first_and_last_address_and_no_other():
-    IpRangeFactory(
-        source__name="geoip", first_address="192.0.2.16", last_address="192.0.2.20"
-    )
+    IpRangeFactory(source__name="geoip", first_address="192.0.2.16", last_address="192.0.2.20")
     expected = ("CA", "ranges geoip", "192.0.2.16 - 192.0.2.20")
     assert found("192.0.2.16") == found("192.0.2.18") == found("192.0.2.20") == expected
-    for outside in ("192.0.2.15", "192.0.2.21", "255.255.255.255", "0.0.0.0", "::", "ff::"):
+    for outside in ("192.0.2.15", "192.0.2.21", "255.255.255.255", "0.0.0.1", "::", "ff::"):
         assert found(outside) == (None, "none", "")
     answer = region_of("192.0.2.16")
     assert (answer.region, answer.region_id) == (CANADA, region("CA").pk)
