@@ -1,8 +1,9 @@
 from collections.abc import Collection, Iterable
 from ipaddress import ip_network
-from typing import Any
+from typing import Any, cast
 
 from django.contrib import admin
+from django.contrib.auth.base_user import AbstractBaseUser
 from django.core.exceptions import PermissionDenied
 from django.db import models
 from django.db.models import Q
@@ -40,7 +41,7 @@ class ChosenFromAList:
             )
         kwargs["queryset"] = db_field.related_model._default_manager.order_by("name", "pk")
         return ModelAdmin.formfield_for_foreignkey(
-            self,  # type: ignore[arg-type]
+            self,
             db_field,
             request,
             **kwargs,
@@ -157,7 +158,7 @@ class ProductLicenceAdmin(ChosenFromAList, SimpleHistoryAdmin, PublishedModelAdm
         self, request: HttpRequest, obj: ProductLicence, form: Any, change: bool
     ) -> None:
         changes = {name: form.cleaned_data[name] for name in form.changed_data}
-        by = request.user
+        by = _person(request)
         if change:
             if changes:
                 services.update_licence(licence_id=obj.pk, changes=changes, changed_by=by)
@@ -175,13 +176,13 @@ class ProductLicenceAdmin(ChosenFromAList, SimpleHistoryAdmin, PublishedModelAdm
         obj.pk, obj._state.adding = created.pk, False
 
     def delete_model(self, request: HttpRequest, obj: ProductLicence) -> None:
-        services.delete_licence(licence_id=obj.pk, changed_by=request.user)
+        services.delete_licence(licence_id=obj.pk, changed_by=_person(request))
 
     def delete_queryset(
         self, request: HttpRequest, queryset: models.QuerySet[ProductLicence]
     ) -> None:
         for licence in queryset.order_by("product_id", "id"):
-            services.delete_licence(licence_id=licence.pk, changed_by=request.user)
+            services.delete_licence(licence_id=licence.pk, changed_by=_person(request))
 
     def revert_disabled(self, request: HttpRequest, obj: models.Model | None = None) -> bool:
         return True
@@ -197,3 +198,8 @@ class ProductLicenceAdmin(ChosenFromAList, SimpleHistoryAdmin, PublishedModelAdm
         if request.method == "POST":
             raise PermissionDenied
         return super().history_form_view(request, object_id, version_id, extra_context)
+
+
+def _person(request: HttpRequest) -> AbstractBaseUser:
+    """Whoever is signed in, as everybody in the admin is."""
+    return cast(AbstractBaseUser, request.user)

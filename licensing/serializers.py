@@ -48,7 +48,8 @@ class RegionEntry(serializers.Serializer):
 class RegionAnswer(serializers.Serializer):
     ip = serializers.CharField()
     region = RegionEntry(allow_null=True)
-    source = serializers.CharField(
+    # DRF's own fields have an attribute of this name.
+    source = serializers.CharField(  # type: ignore[assignment]
         help_text="`override`, `mmdb`, `ranges NAME`, `policy`, or `none`."
     )
     network = serializers.CharField(help_text="The source's network or range, or nothing.")

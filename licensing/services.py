@@ -309,12 +309,10 @@ def _as_network(text: str) -> str:
     first, dash, last = text.partition(" - ")
     if not dash:
         return text
-    networks = ipaddress.summarize_address_range(
-        ipaddress.ip_address(first),  # type: ignore[type-var]
-        ipaddress.ip_address(last),
-    )
-    network = next(networks)
-    return str(network) if str(network[-1]) == last else text
+    begin, end = ipaddress.ip_address(first), ipaddress.ip_address(last)
+    bits = (int(begin) ^ int(end)).bit_length()
+    network = ipaddress.ip_network((begin, begin.max_prefixlen - bits), strict=False)
+    return str(network) if (network[0], network[-1]) == (begin, end) else text
 
 
 def _decision(product_id: int, region_id: int | None) -> tuple[bool, Decision]:

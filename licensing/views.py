@@ -3,7 +3,7 @@
 from typing import Any
 
 import orjson
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from drf_spectacular.utils import extend_schema
 
@@ -30,7 +30,7 @@ class LicensingViewSet(PublicViewSet):
         )
         return _answer(request, serializers.licence_answer(answer))
 
-    def http_method_not_allowed(self, request: Any, *args: Any, **kwargs: Any) -> HttpResponse:
+    def http_method_not_allowed(self, request: Any, *args: Any, **kwargs: Any) -> Any:
         response = problem(request, 405, detail="Method not allowed", code="method_not_allowed")
         response.headers["Allow"] = ", ".join(self.allowed_methods)
         return response

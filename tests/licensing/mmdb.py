@@ -1,11 +1,12 @@
 """A writer of small MMDB files (the format is MaxMind DB 2.0), for tests of those who read them."""
 
 import ipaddress
-import struct
 from pathlib import Path
 
 MARKER = b"\xab\xcd\xefMaxMind.com"
 SEPARATOR = bytes(16)
+# What stands before unsigned numbers of 16, 32 and 64 bits.
+_NUMBERS = {2: bytes([5 << 5 | 2]), 4: bytes([6 << 5 | 4]), 8: bytes([8, 9 - 7])}
 
 
 def write(path: Path, countries: dict[str, str]) -> None:
@@ -31,14 +32,14 @@ def write(path: Path, countries: dict[str, str]) -> None:
         data += _map({"country": {"iso_code": code}})
     nodes = b"".join(_record(side, len(tree), places).to_bytes(3) for node in tree for side in node)
     metadata = {
-        "node_count": len(tree),
-        "record_size": 24,
-        "ip_version": 6,
+        "node_count": len(tree).to_bytes(4),
+        "record_size": (24).to_bytes(2),
+        "ip_version": (6).to_bytes(2),
         "database_type": "Test-Country",
         "languages": [],
-        "binary_format_major_version": 2,
-        "binary_format_minor_version": 0,
-        "build_epoch": 0,
+        "binary_format_major_version": (2).to_bytes(2),
+        "binary_format_minor_version": (0).to_bytes(2),
+        "build_epoch": (1).to_bytes(8),
         "description": {},
     }
     path.write_bytes(nodes + SEPARATOR + data + MARKER + _map(metadata))
@@ -61,8 +62,8 @@ def _value(value: object) -> bytes:
         return _map(value)
     if isinstance(value, list):
         return bytes([len(value), 11 - 7])
-    if isinstance(value, int):
-        return bytes([6 << 5 | 4]) + struct.pack(">I", value)
+    if isinstance(value, bytes):
+        return _NUMBERS[len(value)] + value
     return _text(str(value))
 
 
