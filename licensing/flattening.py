@@ -28,7 +28,7 @@ def flatten(ranges: Iterable[Given]) -> Iterator[Flat]:
 
 
 def _pieces(ranges: Iterable[Given]) -> Iterator[tuple[int, int, int | None]]:
-    # The shortest first. One that has ended is let go when it comes to the top.
+    # The shortest first.
     open_ranges: list[tuple[int, int, int, int | None]] = []
     at = 0
     for first, last, region, line in ranges:
@@ -41,11 +41,14 @@ def _pieces(ranges: Iterable[Given]) -> Iterator[tuple[int, int, int | None]]:
 def _until(
     open_ranges: list[tuple[int, int, int, int | None]], at: int, first: int | None
 ) -> Iterator[tuple[int, int, int | None]]:
-    while open_ranges and (first is None or at < first):
+    """What lies before `first`; ranges that have ended there are let go, from the shortest on."""
+    while open_ranges:
         _, _, last, region = open_ranges[0]
         if last < at:
             heappop(open_ranges)
             continue
+        if first is not None and at >= first:
+            break
         end = last if first is None else min(last, first - 1)
         yield at, end, region
         at = end + 1

@@ -5,39 +5,9 @@ from typing import Any
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse
 from rest_framework import serializers
 
-from atelier.core.numbers import whole_number
 from atelier.core.schema import ID
-from licensing.services import Answer, Found, UnknownProduct
 
 _PROBLEM = "application/problem+json"
-
-
-def product_id_of(text: str) -> int:
-    """The product id of a path; UnknownProduct where it cannot be one."""
-    product_id = whole_number(text)
-    if product_id is None:
-        raise UnknownProduct("There is no such product.")
-    return product_id
-
-
-def found_answer(found: Found) -> dict[str, Any]:
-    region = found.region
-    return {
-        "ip": found.address,
-        "region": None if region is None else {"code": region.code, "name": region.name},
-        "source": found.source,
-        "network": found.network,
-    }
-
-
-def licence_answer(answer: Answer) -> dict[str, Any]:
-    return {
-        "product_id": answer.product_id,
-        "region": answer.region,
-        "allowed": answer.decision.is_allowed,
-        "until": answer.decision.until,
-        "reason": answer.decision.reason,
-    }
 
 
 class RegionEntry(serializers.Serializer):

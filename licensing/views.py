@@ -8,6 +8,7 @@ from django.http.response import HttpResponseBase
 from drf_spectacular.utils import extend_schema
 
 from atelier.core.exception_handler import problem
+from atelier.core.numbers import whole_number
 from atelier.core.responses import json_answer
 from atelier.core.viewsets import PublicViewSet
 from atelier.core.visitors import peer_address
@@ -20,15 +21,15 @@ class LicensingViewSet(PublicViewSet):
     @extend_schema(**serializers.REGION_SCHEMA)
     def region(self, request: HttpRequest) -> HttpResponseBase:
         found = services.region_of(request.GET.get("ip") or peer_address(request))
-        return _answer(request, serializers.found_answer(found))
+        return _answer(request, _found(found))
 
     @extend_schema(**serializers.PRODUCT_SCHEMA)
     def product(self, request: HttpRequest, product_id: str) -> HttpResponseBase:
         region_id, code = _asked(request)
         answer = services.licence_answer(
-            product_id=serializers.product_id_of(product_id), region_id=region_id, code=code
+            product_id=_id_of(product_id), region_id=region_id, code=code
         )
-        return _answer(request, serializers.licence_answer(answer))
+        return _answer(request, _licence(answer))
 
     def http_method_not_allowed(self, request: Any, *args: Any, **kwargs: Any) -> Any:
         response = problem(request, 405, detail="Method not allowed", code="method_not_allowed")
@@ -46,6 +47,34 @@ def _asked(request: HttpRequest) -> tuple[int | None, str | None]:
     if found is None or found.region is None:
         return None, None
     return found.region_id, found.region.code
+
+
+def _id_of(text: str) -> int:
+    """The product id of a path; UnknownProduct where it cannot be one."""
+    product_id = whole_number(text)
+    if product_id is None:
+        raise services.UnknownProduct("There is no such product.")
+    return product_id
+
+
+def _found(found: services.Found) -> dict[str, Any]:
+    region = found.region
+    return {
+        "ip": found.address,
+        "region": None if region is None else {"code": region.code, "name": region.name},
+        "source": found.source,
+        "network": found.network,
+    }
+
+
+def _licence(answer: services.Answer) -> dict[str, Any]:
+    return {
+        "product_id": answer.product_id,
+        "region": answer.region,
+        "allowed": answer.decision.is_allowed,
+        "until": answer.decision.until,
+        "reason": answer.decision.reason,
+    }
 
 
 def _answer(request: HttpRequest, content: dict[str, Any]) -> HttpResponseBase:

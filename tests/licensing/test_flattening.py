@@ -1,5 +1,6 @@
 """Overlaps: each address goes to the shortest range that holds it."""
 
+import tracemalloc
 from itertools import pairwise
 
 from hypothesis import given
@@ -45,3 +46,14 @@ def test_a_range_within_another_cuts_it_in_two():
 
 def test_of_equally_long_ranges_the_later_line_wins():
     assert list(flatten([(0, 9, 1, 1), (0, 9, 2, 2)])) == [(0, 9, 2)]
+
+
+def test_ranges_that_have_ended_are_let_go():
+    """Of neighbours of one size, as in a list of networks."""
+    many = ((10 * number, 10 * number + 9, number % 2, number) for number in range(30_000))
+    tracemalloc.start()
+    try:
+        assert sum(1 for _ in flatten(many)) == 30_000
+        assert tracemalloc.get_traced_memory()[1] < 200_000
+    finally:
+        tracemalloc.stop()
