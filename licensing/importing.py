@@ -74,7 +74,7 @@ def import_ranges(
 
     The precedence stays as it was where none is given; a new source has 100. Raises Locked,
     TooManyRejects, NothingRead, BadFile and OSError; the source is then as it was. Holds a lock on
-    the name. Memory does not grow with the files; half a million lines take some ten seconds.
+    the name. Memory does not grow with the files; half a million lines take some twenty seconds.
     """
     account = Account()
     with transaction.atomic(durable=True), ExitStack() as opened:
