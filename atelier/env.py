@@ -3,6 +3,7 @@
 A missing or malformed value stops the process at start, with the sentence that mends it.
 """
 
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
@@ -43,6 +44,26 @@ def integer(name: str, default: int, *, minimum: int = 0) -> int:
 def words(name: str, default: str) -> list[str]:
     """A list, written with commas."""
     return [word.strip() for word in text(name, default).split(",") if word.strip()]
+
+
+def addresses(name: str) -> frozenset[str]:
+    """IP addresses, written with commas."""
+    try:
+        return frozenset(str(ip_address(word)) for word in words(name, default=""))
+    except ValueError as error:
+        raise ImproperlyConfigured(
+            f"{name}: {error}. Set it to IP addresses, or leave it empty."
+        ) from error
+
+
+def region(name: str) -> str:
+    """The alpha-2 code of a country, or nothing."""
+    value = text(name, default="").strip().upper()
+    if value and not (len(value) == 2 and value.isascii() and value.isalpha()):
+        raise ImproperlyConfigured(
+            f"{name} is {value!r}. Set it to a code such as US, or leave it empty."
+        )
+    return value
 
 
 def database(name: str) -> dict[str, Any]:

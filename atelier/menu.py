@@ -17,6 +17,13 @@ MENU: dict[str, list[tuple[str, str, str, str]]] = {
         ("Characteristics", "tune", "reviews.characteristic", ""),
         ("Ratings by product", "bar_chart", "reviews.reviewmeta", ""),
     ],
+    "Licensing": [
+        ("Licences", "gavel", "licensing.productlicence", ""),
+        ("Network overrides", "lan", "licensing.networkoverride", ""),
+        ("Address tables", "dns", "licensing.rangesource", ""),
+        ("Regions", "public", "licensing.region", ""),
+        ("Groups of regions", "join_inner", "licensing.regiongroup", ""),
+    ],
     "Operation": [
         ("Imports", "upload_file", "etl.importrun", ""),
         ("Users", "person", "users.user", ""),

@@ -16,6 +16,7 @@ CSRF_TRUSTED_ORIGINS = env.words("CSRF_TRUSTED_ORIGINS", default="")
 INSTALLED_APPS = [
     "unfold",
     "unfold.contrib.filters",
+    "unfold.contrib.simple_history",
     "django.contrib.admin",
     "django.contrib.auth",
     "django.contrib.contenttypes",
@@ -26,7 +27,9 @@ INSTALLED_APPS = [
     "rest_framework",
     "drf_spectacular",
     "drf_spectacular_sidecar",
+    "simple_history",
     "atelier.core",
+    "licensing",
     "users",
     "products",
     "reviews",
@@ -172,6 +175,12 @@ SPECTACULAR_SETTINGS = {
 
 # Sent as `campus` with every product, as the legacy API did; no data set carries it.
 CATALOGUE_CAMPUS = env.text("CATALOGUE_CAMPUS", default="hr-atelier")
+
+# Where a visitor is, and so what may be shown: docs/licensing.md.
+GEOIP_MMDB = env.text("GEOIP_MMDB", default="")
+UNKNOWN_REGION = env.region("UNKNOWN_REGION")
+# Peers on TCP whose X-Forwarded-For is nginx's; that of a Unix socket always is.
+NGINX_ADDRESSES = env.addresses("NGINX_ADDRESSES")
 
 # How a visitor is recognised: see atelier.core.visitors.
 VISITOR_ID_KEY = env.text("VISITOR_ID_KEY", default="")

@@ -9,7 +9,7 @@ from rest_framework.exceptions import ValidationError
 
 from atelier.core.errors import NotFound
 from atelier.core.numbers import whole_number
-from atelier.core.schema import ID, LEGACY_TEXT, PAGE_PARAMETERS, READ
+from atelier.core.schema import ID, LEGACY_TEXT, PAGE_PARAMETERS, READ, WITHHELD
 
 UNKNOWN_PRODUCT = "Error: invalid product id provided"
 
@@ -115,6 +115,7 @@ DETAIL_SCHEMA: dict[str, Any] = {
     "responses": {
         (200, "application/json"): ProductDetail,
         (404, "text/plain"): _UNKNOWN,
+        **WITHHELD,
         **READ,
     },
 }
@@ -129,6 +130,7 @@ STYLES_SCHEMA: dict[str, Any] = {
     "responses": {
         (200, "application/json"): StylesAnswer,
         (404, "text/plain"): _NO_ID,
+        **WITHHELD,
         **READ,
     },
 }
@@ -140,6 +142,7 @@ RELATED_SCHEMA: dict[str, Any] = {
     "responses": {
         (200, "application/json"): serializers.ListSerializer(child=serializers.IntegerField()),
         (404, "text/plain"): _NO_ID,
+        **WITHHELD,
         **READ,
     },
 }

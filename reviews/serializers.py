@@ -13,7 +13,15 @@ from rest_framework import serializers
 
 from atelier.core.errors import Invalid, NotFound
 from atelier.core.numbers import whole_number
-from atelier.core.schema import BUSY, ID, ID_OR_DIGITS, LEGACY_TEXT, PAGE_PARAMETERS, READ
+from atelier.core.schema import (
+    BUSY,
+    ID,
+    ID_OR_DIGITS,
+    LEGACY_TEXT,
+    PAGE_PARAMETERS,
+    READ,
+    WITHHELD,
+)
 
 INVALID_PRODUCT = "Error: invalid product_id provided"
 INVALID_REVIEW = "Error: Review body contains invalid entries"
@@ -155,6 +163,7 @@ _DONE: dict[Any, OpenApiResponse] = {
     (404, "text/plain"): OpenApiResponse(
         LEGACY_TEXT, description=f"{INVALID_REVIEW_ID}: it cannot be an id."
     ),
+    **WITHHELD,
     **BUSY,
 }
 
@@ -174,6 +183,7 @@ LIST_SCHEMA: dict[str, Any] = {
     "responses": {
         (200, "application/json"): ReviewListAnswer,
         (422, "text/plain"): _INVALID_PRODUCT,
+        **WITHHELD,
         **READ,
     },
 }
@@ -188,6 +198,7 @@ META_SCHEMA: dict[str, Any] = {
     "responses": {
         (200, "application/json"): ReviewMetaAnswer,
         (422, "text/plain"): _INVALID_PRODUCT,
+        **WITHHELD,
         **READ,
     },
 }
@@ -203,6 +214,7 @@ CREATE_SCHEMA: dict[str, Any] = {
         (201, "text/plain"): OpenApiResponse(LEGACY_TEXT, description="Created"),
         (413, "text/plain"): OpenApiResponse(LEGACY_TEXT, description="The body is over 1 MB."),
         (422, "text/plain"): OpenApiResponse(LEGACY_TEXT, description=INVALID_REVIEW),
+        **WITHHELD,
         **BUSY,
     },
 }

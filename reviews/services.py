@@ -11,6 +11,7 @@ from psycopg.errors import ForeignKeyViolation
 from atelier.core.database import violated_constraint
 from atelier.core.errors import Invalid
 from atelier.core.publishing import EPOCH, confirm, publish
+from licensing import services as licensing
 from products.models import Product
 from reviews import sql
 from reviews.models import (
@@ -26,7 +27,7 @@ from reviews.models import (
 class CountOnce(Protocol):
     """A service that counts something of a visitor's once."""
 
-    def __call__(self, *, review_id: int, visitor: UUID) -> bool: ...
+    def __call__(self, *, review_id: int, visitor: UUID, address: str | None) -> bool: ...
 
 
 class InvalidReview(Invalid):
@@ -49,13 +50,20 @@ def create_review(
     reviewer_email: str,
     photo_urls: Sequence[str] = (),
     characteristics: Mapping[int, int],
+    address: str | None = None,
 ) -> Review:
-    """Store a review and count it. `characteristics` maps ids to values from 1 to 5.
+    """Store a review and count it. `characteristics` maps ids to values from 1 to 5; `address` is
+    that of the visitor who writes it, None for somebody whom licences do not concern.
 
-    Raises InvalidReview for an unknown product, and for a characteristic of another product.
+    Raises InvalidReview for an unknown product, and for a characteristic of another product;
+    licensing's NotLicensed where the product may not be shown to the visitor.
     """
+    scope = reviews_scope(product_id)
     try:
-        with publish(reviews_scope(product_id), meta_scope(product_id)):
+        with publish(scope, meta_scope(product_id)) as publication:
+            # The door knows already, so that other products need not be asked about.
+            if address is not None and publication.is_restricted(scope):
+                licensing.require_licence(product_id=product_id, address=address)
             review = Review.objects.create(
                 product_id=product_id,
                 rating=rating,
@@ -83,14 +91,20 @@ def create_review(
     return review
 
 
-def mark_helpful(*, review_id: int, visitor: UUID) -> bool:
-    """Count a visitor's vote once. False where it was counted before, or the review is unknown."""
-    return _count_once("vote_count", "one_vote_a_visitor", review_id, visitor)
+def mark_helpful(*, review_id: int, visitor: UUID, address: str | None = None) -> bool:
+    """Count a visitor's vote once. False where it was counted before, or the review is unknown.
+
+    Raises licensing's NotLicensed where the product may not be shown at the visitor's address.
+    """
+    return _count_once("vote_count", "one_vote_a_visitor", review_id, visitor, address)
 
 
-def report_review(*, review_id: int, visitor: UUID) -> bool:
-    """Count a visitor's report once, which hides a review that no moderator has approved."""
-    return _count_once("report_count", "one_report_a_visitor", review_id, visitor)
+def report_review(*, review_id: int, visitor: UUID, address: str | None = None) -> bool:
+    """Count a visitor's report once, which hides a review that no moderator has approved.
+
+    Raises as mark_helpful does.
+    """
+    return _count_once("report_count", "one_report_a_visitor", review_id, visitor, address)
 
 
 def moderate_review(*, review_id: int, moderation: Moderation) -> None:
@@ -209,10 +223,15 @@ def _count(review: Review, *, sign: int) -> None:
     sql.shift_characteristic_meta(review_id=review.pk, sign=sign)
 
 
-def _count_once(counter: str, constraint: str, review_id: int, visitor: UUID) -> bool:
-    product_id = sql.product_of_review(review_id)
-    if product_id is None:
+def _count_once(
+    counter: str, constraint: str, review_id: int, visitor: UUID, address: str | None
+) -> bool:
+    found = sql.product_of_review(review_id)
+    if found is None:
         return False
+    is_restricted, product_id = found
+    if is_restricted and address is not None:
+        licensing.require_licence(product_id=product_id, address=address)
     try:
         # A repeated vote rolls back, so the caches keep their tags.
         with publish(reviews_scope(product_id)):
@@ -222,7 +241,9 @@ def _count_once(counter: str, constraint: str, review_id: int, visitor: UUID) ->
         if isinstance(error.__cause__, ForeignKeyViolation):
             return False
         if violated_constraint(error) == constraint:
-            confirm(reviews_scope(product_id))
+            # Of a restricted product nothing is stored that could be older.
+            if not is_restricted:
+                confirm(reviews_scope(product_id))
             return False
         raise
     return True

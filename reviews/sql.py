@@ -10,7 +10,8 @@ from uuid import UUID
 from django.db import connection
 from django.db.backends.utils import CursorWrapper
 
-from atelier.core.database import fetch_json
+from atelier.core.database import fetch_marked, marked
+from licensing import services as licensing
 
 # Each order ends in the primary key and walks a partial index over listed reviews.
 ORDERS = {
@@ -23,7 +24,7 @@ ORDERS = {
 # values thinks a plan of its own for each execution worth while, and that takes four times as long
 # as the execution.
 _LIST = """
-SELECT row_to_json(answer)::text FROM (
+SELECT {mark}row_to_json(answer)::text FROM (
     SELECT %(product_id)s::bigint::text AS product, %(page)s::bigint AS page,
         %(count)s::bigint AS count,
         array_to_json(ARRAY(
@@ -47,13 +48,16 @@ SELECT row_to_json(answer)::text FROM (
         )) AS results
 ) answer
 """
-_LISTS = {name: _LIST.replace("{order}", order) for name, order in ORDERS.items()}
+_MARK = marked(licensing.restriction("%(product_id)s"))
+_LISTS = {
+    name: _LIST.replace("{order}", order).replace("{mark}", _MARK) for name, order in ORDERS.items()
+}
 
 # Indexes: the primary keys, characteristic_by_product. Ratings and recommendations that do not
 # occur are left out; a characteristic without ratings has the value null; where a name occurs
 # twice, the lower id stands for it.
 _META = """
-SELECT row_to_json(answer)::text FROM (
+SELECT {mark}row_to_json(answer)::text FROM (
     SELECT %(product_id)s::bigint::text AS product_id,
         (SELECT json_strip_nulls(row_to_json(stars)) FROM (
             SELECT nullif(meta.rating_1, 0)::text AS "1", nullif(meta.rating_2, 0)::text AS "2",
@@ -83,13 +87,16 @@ SELECT row_to_json(answer)::text FROM (
     FROM (VALUES (1)) always
     LEFT JOIN reviews_reviewmeta meta ON meta.product_id = %(product_id)s
 ) answer
-"""
+""".replace("{mark}", _MARK)
 
 
 def review_list(
     product_id: int, *, order: str, page: int, count: int, limit: int, offset: int
-) -> bytes:
-    """The list answer (contract 1.2). `page` and `count` are echoed, limit and offset obeyed."""
+) -> tuple[bool, bytes]:
+    """Whether the product has licences, and the list answer (contract 1.2).
+
+    `page` and `count` are echoed, limit and offset obeyed.
+    """
     params = {
         "product_id": product_id,
         "page": page,
@@ -97,16 +104,19 @@ def review_list(
         "limit": limit,
         "offset": offset,
     }
-    return fetch_json(_LISTS[order], params) or b""
+    return fetch_marked(_LISTS[order], params) or (False, b"")
 
 
-def review_meta(product_id: int) -> bytes:
-    """The meta answer (contract 1.3), out of the aggregate rows."""
-    return fetch_json(_META, {"product_id": product_id}) or b""
+def review_meta(product_id: int) -> tuple[bool, bytes]:
+    """Whether the product has licences, and the meta answer (contract 1.3), of aggregates."""
+    return fetch_marked(_META, {"product_id": product_id}) or (False, b"")
 
 
-# Index: the primary key.
-_PRODUCT = "SELECT product_id::text FROM reviews_review WHERE id = %(review_id)s"
+# Indexes: the primary key, licence_by_product.
+_PRODUCT = (
+    f"SELECT {marked(licensing.restriction('review.product_id'))}product_id::text"  # noqa: S608
+    " FROM reviews_review review WHERE id = %(review_id)s"
+)
 
 # What a visitor counts once: the counter of Review, and the table with a row for each visitor.
 _TABLES = {"vote_count": "reviews_helpfulvote", "report_count": "reviews_reviewreport"}
@@ -122,10 +132,10 @@ _COUNTS_ONCE = {
 }
 
 
-def product_of_review(review_id: int) -> int | None:
-    """The id of a review's product; None for an unknown review."""
-    found = fetch_json(_PRODUCT, {"review_id": review_id})
-    return None if found is None else int(found)
+def product_of_review(review_id: int) -> tuple[bool, int] | None:
+    """Whether a review's product has licences, and its id; None for an unknown review."""
+    found = fetch_marked(_PRODUCT, {"review_id": review_id})
+    return None if found is None else (found[0], int(found[1]))
 
 
 def count_once(counter: str, *, review_id: int, visitor: UUID) -> None:

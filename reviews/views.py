@@ -7,7 +7,8 @@ from drf_spectacular.utils import extend_schema
 from atelier.core.pagination import Page
 from atelier.core.responses import json_answer, no_content
 from atelier.core.viewsets import PublicViewSet, json_body
-from atelier.core.visitors import remember, visitor_of
+from atelier.core.visitors import peer_address, remember, visitor_of
+from licensing import services as licensing
 from reviews import serializers, services, sql
 from reviews.models import meta_scope, reviews_scope
 
@@ -17,7 +18,7 @@ class ReviewViewSet(PublicViewSet):
     def list(self, request: HttpRequest) -> HttpResponseBase:
         product_id = serializers.product_id_of(request.GET)
         page = Page.from_query(request.GET)
-        body = sql.review_list(
+        read = sql.review_list(
             product_id,
             order=serializers.order_of(request.GET),
             page=page.number - 1,
@@ -25,17 +26,18 @@ class ReviewViewSet(PublicViewSet):
             limit=page.limit,
             offset=page.offset,
         )
-        return json_answer(request, body, scope=reviews_scope(product_id))
+        return _answer(request, *read, product_id=product_id, scope=reviews_scope(product_id))
 
     @extend_schema(**serializers.META_SCHEMA)
     def meta(self, request: HttpRequest) -> HttpResponseBase:
         product_id = serializers.product_id_of(request.GET)
-        return json_answer(request, sql.review_meta(product_id), scope=meta_scope(product_id))
+        read = sql.review_meta(product_id)
+        return _answer(request, *read, product_id=product_id, scope=meta_scope(product_id))
 
     @extend_schema(**serializers.CREATE_SCHEMA)
     def create(self, request: HttpRequest) -> HttpResponse:
         body = json_body(request, complaint=serializers.INVALID_REVIEW)
-        services.create_review(**serializers.new_review(body))
+        services.create_review(**serializers.new_review(body), address=peer_address(request))
         return HttpResponse("Created", status=201, content_type="text/plain; charset=utf-8")
 
     @extend_schema(**serializers.HELPFUL_SCHEMA)
@@ -50,7 +52,21 @@ class ReviewViewSet(PublicViewSet):
         self, request: HttpRequest, review_id: str, count: services.CountOnce
     ) -> HttpResponse:
         visitor = visitor_of(request)
-        count(review_id=serializers.review_id_of(review_id), visitor=visitor)
+        count(
+            review_id=serializers.review_id_of(review_id),
+            visitor=visitor,
+            address=peer_address(request),
+        )
         response = no_content()
         remember(request, response, visitor)
         return response
+
+
+def _answer(
+    request: HttpRequest, is_restricted: bool, body: bytes, *, product_id: int, scope: str
+) -> HttpResponseBase:
+    """What is said of one product, to visitors to whom it may be said."""
+    if not is_restricted:
+        return json_answer(request, body, scope=scope)
+    licensing.require_licence(product_id=product_id, address=peer_address(request))
+    return json_answer(request, body, scope=None)

@@ -104,6 +104,15 @@ def postgres_15(options: argparse.Namespace) -> int:
     return 0
 
 
+def geoip(options: argparse.Namespace) -> int:
+    """Fetch the newest tables of addresses and countries; nothing is installed."""
+    files = debian.geoip(configuration.load().state / "debian")
+    for file in files:
+        print(file)
+    say("import them: manage.py import_ip_ranges --source geoip " + " ".join(map(str, files)))
+    return 0
+
+
 def render(options: argparse.Namespace) -> int:
     """Write nginx's configuration for a machine where systemd runs the programs."""
     config = configuration.load()
@@ -189,6 +198,7 @@ def _parser() -> argparse.ArgumentParser:
         ("restart", restart, "apply code and settings, one instance at a time"),
         ("status", status, "what runs"),
         ("environment", environment, "install what tests and checks need"),
+        ("geoip", geoip, "fetch Debian's tables of addresses and countries"),
         ("postgres-15", postgres_15, "print the setting for Debian's PostgreSQL 15"),
     ):
         commands.add_parser(name, help=text).set_defaults(command=function)

@@ -98,6 +98,19 @@ def postgres_15(folder: Path) -> Path:
     return root / bindir
 
 
+def geoip(folder: Path) -> list[Path]:
+    """The tables of Debian's tor-geoipdb, fetched anew and unpacked below ``folder``.
+
+    Not installed even for root: the package brings a daemon along.
+    """
+    root = folder / "tor-geoipdb"
+    unpack(("tor-geoipdb",), root)
+    files = [root / "usr/share/tor" / name for name in ("geoip", "geoip6")]
+    if missing := [str(file) for file in files if not file.exists()]:
+        raise StackError(f"The package tor-geoipdb has no {' and no '.join(missing)} any more.")
+    return files
+
+
 def chromium() -> bool:
     """The browser and its driver for the browser tests: the machine's, else installed for root.
 

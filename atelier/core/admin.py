@@ -237,6 +237,8 @@ class PublishedModelAdmin(QuickModelAdmin):
         lacking: set[str] = set()
         protected: list[str] = []
         for relation in _relations(self.model):
+            if relation.on_delete is models.DO_NOTHING:
+                continue
             related = relation.related_model
             plural = str(related._meta.verbose_name_plural)
             rows = related._base_manager.filter(

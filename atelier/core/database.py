@@ -61,6 +61,17 @@ def fetch_json(statement: str, params: Mapping[str, Any]) -> bytes | None:
     return result.get_value(0, 0) if result.ntuples else None
 
 
+def marked(condition: str) -> str:
+    """SQL of a mark in front of the JSON that a statement for `fetch_marked` answers."""
+    return f"CASE WHEN {condition} THEN '!' ELSE ' ' END || "
+
+
+def fetch_marked(statement: str, params: Mapping[str, Any]) -> tuple[bool, bytes] | None:
+    """As `fetch_json`, of a value with a mark in front: whether it is set, and the JSON."""
+    found = fetch_json(statement, params)
+    return None if found is None else (found[:1] == b"!", found[1:])
+
+
 def violated_constraint(error: IntegrityError) -> str:
     """The name of the constraint that PostgreSQL refused a write for; empty where it has none."""
     cause = error.__cause__

@@ -21,3 +21,16 @@ class Invalid(AtelierError):
 
 class Conflict(AtelierError):
     code = "conflict"
+
+
+class Withheld(AtelierError):
+    """What there is, and may not be shown to this caller for legal reasons.
+
+    `blocked_by` is the address of what says who withholds it, and why (RFC 7725).
+    """
+
+    code = "withheld"
+
+    def __init__(self, message: str, *, blocked_by: str) -> None:
+        super().__init__(message)
+        self.blocked_by = blocked_by

@@ -25,6 +25,7 @@ STATUS_OF: dict[type[Exception], int] = {
     errors.NotFound: 404,
     errors.Invalid: 422,
     errors.Conflict: 409,
+    errors.Withheld: 451,
     Http404: 404,
     PermissionDenied: 403,
     RequestDataTooBig: 413,
@@ -52,6 +53,10 @@ def handle(error: Exception, context: dict[str, Any]) -> HttpResponse | None:
             )
     if status == HTTPStatus.SERVICE_UNAVAILABLE:
         response.headers["Retry-After"] = RETRY_AFTER_SECONDS
+    if isinstance(error, errors.Withheld):
+        response.headers["Link"] = f'<{error.blocked_by}>; rel="blocked-by"'
+        # It holds for this caller only, and a cache may keep it otherwise.
+        response.headers["Cache-Control"] = "private, no-store"
     return response
 
 

@@ -9,11 +9,13 @@ class CacheScope(models.Model):
     """What a public answer depends on, once it was written: its tag changes with every write.
 
     Tags are random, so that one is never used twice, whatever is restored or lost. A scope that
-    was never written has no row.
+    was never written has no row. Answers of a restricted scope depend on who asks and are never
+    stored.
     """
 
     key = models.TextField(primary_key=True)
     tag = models.UUIDField(default=uuid.uuid4)
+    is_restricted = models.BooleanField(default=False, db_default=False)
     changed_at = models.DateTimeField(db_default=Now())
 
     def __str__(self) -> str:

@@ -19,6 +19,7 @@ from django.conf import settings
 from django.db import IntegrityError, connection, transaction
 
 from atelier.core import outbox, tags
+from atelier.core.models import CacheScope
 
 EPOCH = "epoch"
 
@@ -51,6 +52,24 @@ class Publication:
         missing = set(scopes) - self.scopes
         if missing and EPOCH not in self.scopes:
             raise ScopeError(f"The open door does not hold {', '.join(sorted(missing))}.")
+
+    def is_restricted(self, scope: str) -> bool:
+        """Whether the answers of a held scope depend on who asks."""
+        return self.tags.get(scope) == tags.RESTRICTED
+
+    def restrict(self, *scopes: str, is_restricted: bool) -> None:
+        """Say of scopes that their answers depend on who asks, or no longer do; locks them as
+        `include` does.
+
+        With the commit their tags become the marker by which nginx passes its cache by, or tags.
+        """
+        self.include(*scopes)
+        rows = CacheScope.objects.filter(key__in=scopes)
+        rows.update(is_restricted=is_restricted)
+        if is_restricted:
+            self.tags.update(dict.fromkeys(scopes, tags.RESTRICTED))
+        else:
+            self.tags.update({row.key: str(row.tag) for row in rows})
 
     def hide(self) -> None:
         """Just before the commit: from here on nginx stores nothing of these scopes."""
@@ -144,9 +163,9 @@ def _lock_and_tag(new: list[str], held: list[str]) -> dict[str, str]:
                 SELECT key, gen_random_uuid() FROM unnest(%s::text[]) AS key
                 ORDER BY key COLLATE "C"
                 ON CONFLICT (key) DO UPDATE SET tag = excluded.tag, changed_at = now()
-                RETURNING key, tag
+                RETURNING key, tag, is_restricted
             )
-            SELECT key, tag::text,
+            SELECT key, CASE WHEN is_restricted THEN %s ELSE tag::text END,
                 set_config('atelier.scopes', %s, true),
                 set_config(
                     'statement_timeout', coalesce(%s, current_setting('statement_timeout')), true
@@ -154,7 +173,7 @@ def _lock_and_tag(new: list[str], held: list[str]) -> dict[str, str]:
                 set_config('lock_timeout', coalesce(%s, current_setting('lock_timeout')), true)
             FROM tagged
             """,
-            [new, " ".join(sorted(held)), patience, patience],
+            [new, tags.RESTRICTED, " ".join(sorted(held)), patience, patience],
         )
         return {row[0]: row[1] for row in cursor.fetchall()}
 

@@ -17,18 +17,19 @@ _CONDITIONS = frozenset(
 )
 
 
-def json_answer(request: HttpRequest, body: bytes, *, scope: str) -> HttpResponseBase:
+def json_answer(request: HttpRequest, body: bytes, *, scope: str | None) -> HttpResponseBase:
     """200 with an ETag of the bytes, or 304 where the caller has them already.
 
     `no-cache` lets a browser keep the answer but makes it ask each time: a write must show at
     once, and a 304 is cheap. nginx may store the answer only where the scope whose tag it put
     into its key is the scope that was served: the two read addresses by rules of their own.
+    What depends on who asks has no scope, None, and is stored nowhere but in the caller's browser.
     """
     etag = f'"{blake2b(body, digest_size=12).hexdigest()}"'
     response = HttpResponse(body, content_type="application/json; charset=utf-8")
     response.headers["ETag"] = etag
-    response.headers["Cache-Control"] = "no-cache"
-    if request.META.get("HTTP_X_CACHE_SCOPE") == scope:
+    response.headers["Cache-Control"] = "private, no-cache" if scope is None else "no-cache"
+    if scope is not None and request.META.get("HTTP_X_CACHE_SCOPE") == scope:
         response.headers["X-Accel-Expires"] = str(settings.CACHE_SECONDS)
     if _CONDITIONS.isdisjoint(request.META):
         return response

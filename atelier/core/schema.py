@@ -41,6 +41,14 @@ READ: dict[Any, OpenApiResponse] = {
     **BUSY,
 }
 
+# Answers about one product, whatever is asked of it.
+WITHHELD: dict[Any, OpenApiResponse] = {
+    (451, "text/plain"): OpenApiResponse(
+        LEGACY_TEXT,
+        description="The product is not licensed in the caller's region; `Link` says why.",
+    ),
+}
+
 Endpoint = tuple[str, str, str, Callable[..., Any]]
 
 

@@ -1,7 +1,8 @@
 """Cache tags in the control database of Redis, as writers and the keeper handle them.
 
 `tag:{scope}` holds a value that was never used before, or the tombstone `T:<uuid>` of a writer that
-is about to commit; nginx stores answers under the tags it read. `alive` holds the run id of the
+is about to commit, or the marker `restricted` of a scope whose answers depend on who asks; nginx
+stores answers under the tags it read, and none under the last two. `alive` holds the run id of the
 Redis server whose tags may be trusted. docs/caching.md describes the protocol.
 """
 
@@ -24,19 +25,25 @@ TOMBSTONE_MS = 30_000
 # As nginx does for tags that it mints: they outlive the answers stored under them.
 TAG_LIFETIMES = 4
 
+# No tag: nginx passes its cache by. It stays until a writer takes it away.
+RESTRICTED = "restricted"
+
 # A hung Redis costs a writer this much, until the breaker opens. Longer than nginx waits: a writer
 # that gives up waits a second for trust to lapse.
 TIMEOUT_SECONDS = 0.2
 FAILURES_TO_OPEN = 3
 OPEN_SECONDS = 5.0
 
-# One's own tombstone becomes the new tag, or goes where there is none; that of another writer
-# stays, for its commit is still to come; every other value is from before this commit.
+# One's own tombstone becomes the new tag or the marker, or goes where there is neither; that of
+# another writer stays, for its commit is still to come; every other value is from before this
+# commit.
 _RELEASE = """
 for position, key in ipairs(KEYS) do
     local value = redis.call('GET', key)
     local tag = ARGV[2 + position]
-    if value == ARGV[1] and tag then
+    if tag == 'restricted' and (value == ARGV[1] or value == tag) then
+        redis.call('SET', key, tag)
+    elseif value == ARGV[1] and tag then
         redis.call('SET', key, tag, 'PX', ARGV[2])
     elseif value == ARGV[1] or (value and string.sub(value, 1, 2) ~= 'T:') then
         redis.call('DEL', key)

@@ -3,6 +3,7 @@
 import hashlib
 import hmac
 import uuid
+from ipaddress import ip_address
 
 import jwt
 from django.conf import settings
@@ -55,14 +56,21 @@ def remember(request: HttpRequest, response: HttpResponseBase, visitor: uuid.UUI
 
 
 def peer_address(request: HttpRequest) -> str:
-    """The client's address as nginx saw it; instances listen on private sockets only.
+    """The client's address as our own nginx saw it; empty where nobody trustworthy says one.
 
-    nginx replaces X-Forwarded-For by the one address of its peer, so a longer list is not nginx's.
+    X-Forwarded-For is believed from nginx only: from a Unix socket, which has no peer address and
+    whose folder nobody else may enter, and from the peers in NGINX_ADDRESSES. nginx replaces the
+    header by the one address of its peer, so what is no single address is not nginx's.
     """
-    forwarded = request.headers.get("X-Forwarded-For", "")
-    if forwarded and "," not in forwarded:
-        return forwarded.strip()
-    return str(request.META.get("REMOTE_ADDR", ""))
+    peer = str(request.META.get("REMOTE_ADDR", ""))
+    if peer and peer not in settings.NGINX_ADDRESSES:
+        return peer
+    forwarded = request.headers.get("X-Forwarded-For", "").strip()
+    try:
+        ip_address(forwarded)
+    except ValueError:
+        return peer
+    return forwarded
 
 
 def _token_subject(request: HttpRequest) -> str | None:

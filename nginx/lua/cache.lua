@@ -75,7 +75,7 @@ function M.access()
         return
     end
     local trusted, epoch, tag = tags.of(scope)
-    if epoch == tags.tombstone then
+    if epoch == tags.hidden then
         return
     end
     -- The name that the instances are told, which need not be the one in the request line.

@@ -19,7 +19,10 @@ local LEAD_SECONDS = 2
 local IDLE_MS, POOL_SIZE = 60000, 16
 local ERRORS_TO_OPEN, OPEN_SECONDS = 3, 1
 
-local M = { tombstone = "tombstone" }
+-- What stands for tags under which nothing is stored: a writer is about to commit, or the answers
+-- depend on who asks.
+local M = { hidden = "hidden" }
+local RESTRICTED = "restricted"
 
 local settings
 -- The run of the Redis server at the other end of this worker's newest connection.
@@ -181,9 +184,13 @@ local function present(value)
     return value and value ~= null and value or nil
 end
 
+local function is_hidden(tag)
+    return tag and (tag == RESTRICTED or sub(tag, 1, 2) == "T:")
+end
+
 --- `trusted`, and the tags of `epoch` and of the scope.
--- Trusted tags are both there, or `M.tombstone` for the first that is one. Others may be nil; without
--- Redis both are.
+-- Trusted tags are both there, or `M.hidden` for the first where one of them forbids storing. Others
+-- may be nil; without Redis both are.
 function M.of(scope)
     if is_open() then
         return false
@@ -195,8 +202,8 @@ function M.of(scope)
         return false
     end
     local epoch, tag = present(values[2]), present(values[position])
-    if (epoch and sub(epoch, 1, 2) == "T:") or (tag and sub(tag, 1, 2) == "T:") then
-        return batch.trusted, M.tombstone
+    if is_hidden(epoch) or is_hidden(tag) then
+        return batch.trusted, M.hidden
     end
     return batch.trusted and epoch ~= nil and tag ~= nil, epoch, tag
 end

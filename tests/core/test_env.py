@@ -180,3 +180,32 @@ def test_https_closes_cookies_and_sends_hsts(checkout):
     assert closed == "(True, True, True, True, False)\n"
     opened = settings_of(checkout, expression, **NEEDED).stdout
     assert opened == "(False, False, False, False, False)\n"
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [("", set()), ("10.0.0.9", {"10.0.0.9"}), ("10.0.0.9, ::0001 ", {"10.0.0.9", "::1"})],
+)
+def test_addresses(monkeypatch, value, expected):
+    monkeypatch.setenv("THING", value)
+    assert env.addresses("THING") == expected
+
+
+@pytest.mark.parametrize("value", ["nginx", "10.0.0.0/8", "10.0.0.9 10.0.0.8"])
+def test_what_is_no_address_is_named(monkeypatch, value):
+    monkeypatch.setenv("THING", value)
+    with pytest.raises(ImproperlyConfigured, match=r"THING: .* Set it to IP addresses"):
+        env.addresses("THING")
+
+
+@pytest.mark.parametrize(("value", "expected"), [("", ""), ("us", "US"), (" CA ", "CA")])
+def test_region(monkeypatch, value, expected):
+    monkeypatch.setenv("THING", value)
+    assert env.region("THING") == expected
+
+
+@pytest.mark.parametrize("value", ["USA", "U1", "ÄÖ"])
+def test_what_is_no_region_is_named(monkeypatch, value):
+    monkeypatch.setenv("THING", value)
+    with pytest.raises(ImproperlyConfigured, match=r"THING is .* such as US"):
+        env.region("THING")

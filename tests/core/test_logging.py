@@ -10,6 +10,8 @@ import pytest
 import structlog
 from django.conf import settings
 
+from products.sql import Read
+
 SETUP = """
 import logging, structlog
 from atelier.core.logging import configure
@@ -71,7 +73,7 @@ def test_a_request_binds_its_id_for_as_long_as_it_runs(client, monkeypatch):
 
     def related_ids(product_id):
         seen.append(structlog.contextvars.get_contextvars())
-        return b"[]"
+        return Read(is_restricted=False, body=b"[]")
 
     monkeypatch.setattr("products.sql.related_ids", related_ids)
     response = client.get("/products/1/related", headers={"x-request-id": "abc-1.2_3"})

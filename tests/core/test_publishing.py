@@ -363,3 +363,40 @@ def test_f22_writers_that_name_the_same_scopes_in_any_order_never_deadlock():
             orders = [names, names[::-1], names[4:] + names[:4], names[::2] + names[1::2]]
             crew.run([lambda ordered=ordered: write(ordered) for ordered in orders])
     assert set(tags()) == set(names)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_restricted_scope_stays_so_until_somebody_says_otherwise():
+    with publish("product:1", "reviews:1") as publication:
+        publication.restrict("product:1", is_restricted=True)
+        assert publication.is_restricted("product:1")
+        assert not publication.is_restricted("reviews:1")
+    with publish("product:1", "reviews:1") as publication:
+        assert publication.is_restricted("product:1")
+        assert not publication.is_restricted("reviews:1")
+        publication.restrict("product:1", is_restricted=False)
+        assert not publication.is_restricted("product:1")
+        assert publication.tags["product:1"] == str(CacheScope.objects.get(pk="product:1").tag)
+    with publish("product:1") as publication:
+        assert not publication.is_restricted("product:1")
+
+
+@pytest.mark.django_db(transaction=True)
+def test_within_the_scope_of_everything_a_restricted_scope_is_locked_as_well():
+    with publish(EPOCH) as publication:
+        publication.restrict("product:1", is_restricted=True)
+        assert publication.scopes == {EPOCH, "product:1"}
+    assert CacheScope.objects.get(pk="product:1").is_restricted
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_write_that_is_rolled_back_restricts_nothing():
+    with pytest.raises(BrokenError):
+        restrict_and_break()
+    assert not CacheScope.objects.filter(is_restricted=True).exists()
+
+
+def restrict_and_break():
+    with publish("product:1") as publication:
+        publication.restrict("product:1", is_restricted=True)
+        raise BrokenError

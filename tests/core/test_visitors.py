@@ -22,9 +22,20 @@ def request(**extra):
         ({"REMOTE_ADDR": "", "HTTP_X_FORWARDED_FOR": " 2001:db8::7 "}, "2001:db8::7"),
         ({"REMOTE_ADDR": "192.0.2.1", "HTTP_X_FORWARDED_FOR": "1.1.1.1, 2.2.2.2"}, "192.0.2.1"),
         ({"REMOTE_ADDR": "192.0.2.1", "HTTP_X_FORWARDED_FOR": ""}, "192.0.2.1"),
+        # A peer on TCP that is not known to be nginx speaks for itself.
+        ({"REMOTE_ADDR": "192.0.2.1", "HTTP_X_FORWARDED_FOR": "198.51.100.7"}, "192.0.2.1"),
+        ({"REMOTE_ADDR": "127.0.0.1", "HTTP_X_FORWARDED_FOR": "198.51.100.7"}, "127.0.0.1"),
+        ({"REMOTE_ADDR": "10.0.0.9", "HTTP_X_FORWARDED_FOR": "198.51.100.7"}, "198.51.100.7"),
+        ({"REMOTE_ADDR": "10.0.0.9", "HTTP_X_FORWARDED_FOR": "1.1.1.1, 2.2.2.2"}, "10.0.0.9"),
+        ({"REMOTE_ADDR": "10.0.0.9", "HTTP_X_REAL_IP": "198.51.100.7"}, "10.0.0.9"),
+        # nginx sends one address or nothing; from its socket anything else is nobody.
+        ({"REMOTE_ADDR": "", "HTTP_X_FORWARDED_FOR": "1.1.1.1, 2.2.2.2"}, ""),
+        ({"REMOTE_ADDR": "", "HTTP_X_FORWARDED_FOR": "unix:"}, ""),
+        ({"REMOTE_ADDR": "", "HTTP_FORWARDED": "for=198.51.100.7"}, ""),
     ],
 )
-def test_the_address_is_the_one_that_nginx_saw(extra, address):
+def test_f17_the_address_is_the_one_that_nginx_saw(settings, extra, address):
+    settings.NGINX_ADDRESSES = frozenset({"10.0.0.9"})
     assert peer_address(request(**extra)) == address
 
 

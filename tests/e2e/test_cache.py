@@ -291,3 +291,76 @@ def test_f18_after_any_write_the_stored_answers_are_the_instances(
                     truth = instance.get(spelling.removeprefix(PREFIX))
                     assert same(node.get(spelling), truth), (turn, spelling)
                     assert same(node.get(spelling), truth), (turn, spelling)
+
+
+def paths_of(product: int) -> list[str]:
+    return [
+        *(f"/products/{product}{below}" for below in ("", "/styles", "/related")),
+        *(f"/reviews{kind}?product_id={product}" for kind in ("", "/meta")),
+    ]
+
+
+def test_f18_a_first_licence_puts_stored_answers_out_of_reach_and_the_last_brings_them_back(
+    site: Site, client: Client, writer: Process
+):
+    """Visitors of these tests come from no region, and a licence for one denies elsewhere."""
+    product, showing = next(_products) + 6, next(_products) + 6
+    for number in (product, showing):
+        site.add_product(number, [10 * number])
+    with site.psql() as connection, connection.transaction():
+        connection.execute("SELECT set_config('atelier.scopes', 'epoch', true)")
+        connection.execute(
+            "INSERT INTO products_relatedproduct (product_id, related_product_id) VALUES (%s, %s)",
+            [showing, product],
+        )
+    site.lose_tags()
+    paths, related = paths_of(product), f"/products/{showing}/related"
+    with contextlib.closing(Steady(site.node.port)) as other:
+        for _ in range(2):
+            for path in [*paths, related]:
+                site.wait_for_hits(path)
+            writer.write("license", product, "CA")
+            for node in (client, other):
+                for path in paths:
+                    withheld = node.get(path)
+                    assert (withheld.status, withheld.cache) == (451, "BYPASS"), path
+                    expected = f'</licensing/products/{product}>; rel="blocked-by"'
+                    assert header(withheld, "Link") == expected
+                for _ in range(2):
+                    shown = node.get(related)
+                    assert (shown.status, shown.body) == (200, b"[]")
+                    assert shown.cache != "HIT"
+            writer.write("unlicense", product)
+            for node in (client, other):
+                assert [node.get(path).status for path in paths] == [200] * len(paths)
+                assert node.get(related).body == f"[{product}]".encode()
+
+
+def test_parallel_reads_of_a_restricted_product_do_not_wait_for_each_other(
+    site: Site, client: Client, writer: Process
+):
+    """The marker says that nothing is stored before anybody has asked."""
+    product = next(_products) + 7
+    site.add_product(product, [])
+    writer.write("license", product, "CA")
+    with contextlib.closing(site.redis()) as redis:
+        tags = [redis.get(f"tag:{scope}:{product}") for scope in ("product", "reviews")]
+        assert tags == ["restricted"] * 2
+    for path in paths_of(product) * 2:
+        assert client.get(path).cache == "BYPASS"
+
+
+def test_f17_through_nginx_a_client_is_where_its_connection_comes_from(
+    site: Site, client: Client, instance: Client
+):
+    spoofed = "".join(
+        f"{name}: 203.0.113.9\r\n"
+        for name in ("X-Forwarded-For", "X_Forwarded_For", "X-Real-IP", "Forwarded", "Via")
+    )
+    for headers in ("", spoofed, "X-Forwarded-For: 203.0.113.9\r\n" * 2):
+        told = client.ask("GET", "/licensing/region", headers)
+        assert (told.status, orjson.loads(told.body)["ip"]) == (200, "127.0.0.1")
+        assert told.cache == ""
+    # Who speaks on an instance's own socket, where only nginx may, and is not nginx.
+    for headers in ("", "X-Forwarded-For: 203.0.113.9, 203.0.113.8\r\n"):
+        assert instance.ask("GET", "/licensing/region", headers).status == 422

@@ -7,7 +7,7 @@ from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-APPS = ("products", "reviews", "users", "etl")
+APPS = ("licensing", "products", "reviews", "users", "etl")
 CODE = ("atelier", "stack", *APPS)
 # What tools leave behind, where no git tells it apart.
 LEFT_BEHIND = {".git", ".venv", "var", "htmlcov", "__pycache__", ".hypothesis", ".mypy_cache"}

@@ -15,6 +15,8 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "atelier.settings")
 django.setup()
 
 from atelier.core.publishing import EPOCH, publish  # noqa: E402
+from licensing import services as licensing  # noqa: E402
+from licensing.models import ProductLicence  # noqa: E402
 from products.models import Product  # noqa: E402
 from products.services import update_product  # noqa: E402
 from reviews.models import Moderation  # noqa: E402
@@ -52,8 +54,20 @@ def everything(product: str, value: str) -> None:
         Product.objects.filter(pk=product).update(default_price=value)
 
 
+def license(product: str, region: str) -> None:
+    """The product may be shown in this region only."""
+    region_id = licensing.region_named(region).pk
+    licensing.create_licence(product_id=int(product), effect="allow", region_id=region_id)
+
+
+def unlicense(product: str) -> None:
+    for licence in ProductLicence.objects.filter(product_id=product):
+        licensing.delete_licence(licence_id=licence.pk)
+
+
 WRITES: dict[str, Callable[..., None]] = {
-    write.__name__: write for write in (vote, review, moderate, price, everything)
+    write.__name__: write
+    for write in (vote, review, moderate, price, everything, license, unlicense)
 }
 
 

@@ -1,0 +1,214 @@
+"""The staff's window on licensing: every write through services, nothing of a stranger's run."""
+
+import pytest
+from django.test import Client
+
+from licensing.models import NetworkOverride, ProductLicence
+from tests.factories.licensing import (
+    IpRangeFactory,
+    NetworkOverrideFactory,
+    RangeSourceFactory,
+    fill_regions,
+    group,
+    licence,
+    region,
+)
+from tests.factories.products import ProductFactory
+from tests.factories.users import UserFactory
+from tests.staff import form_data, messages_of, retagged
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+ADMIN = "/admin/licensing"
+LICENCES = f"{ADMIN}/productlicence/"
+OVERRIDES = f"{ADMIN}/networkoverride/"
+OWN = {"catalogue", "product:1", "reviews:1", "reviews_meta:1"}
+SCRIPT = "<script>alert(1)</script>"
+
+
+@pytest.fixture(autouse=True)
+def product(db):
+    fill_regions()
+    return ProductFactory(id=1)
+
+
+def new(**fields):
+    return {
+        "product": "1",
+        "region": region("CA").pk,
+        "group": "",
+        "effect": "allow",
+        "valid_from_0": "2026-01-01",
+        "valid_from_1": "00:00:00",
+        "valid_until_0": "",
+        "valid_until_1": "",
+        "note": "",
+        **fields,
+    }
+
+
+def test_every_page_opens(admin_client):
+    kept, override = licence(1, "CA"), NetworkOverrideFactory()
+    source = RangeSourceFactory()
+    IpRangeFactory(source=source)
+    for path in (
+        LICENCES,
+        f"{LICENCES}?q=1",
+        f"{LICENCES}?product__id__exact=1",
+        f"{LICENCES}add/",
+        f"{LICENCES}add/?product=1",
+        f"{LICENCES}{kept.pk}/change/",
+        f"{LICENCES}{kept.pk}/history/",
+        f"{LICENCES}{kept.pk}/history/{kept.history.get().pk}/",
+        f"{LICENCES}{kept.pk}/delete/",
+        OVERRIDES,
+        f"{OVERRIDES}add/",
+        f"{OVERRIDES}{override.pk}/change/",
+        f"{OVERRIDES}{override.pk}/delete/",
+        f"{ADMIN}/rangesource/",
+        f"{ADMIN}/rangesource/{source.pk}/change/",
+        f"{ADMIN}/region/",
+        f"{ADMIN}/region/?q=can",
+        f"{ADMIN}/region/{region('CA').pk}/change/",
+        f"{ADMIN}/regiongroup/",
+        f"{ADMIN}/regiongroup/{group('EU').pk}/change/",
+    ):
+        page = admin_client.get(path)
+        assert page.status_code == 200, path
+        assert (
+            "'unsafe-inline'"
+            not in page["Content-Security-Policy"].split("script-src")[1].split(";")[0]
+        )
+
+
+def test_a_licence_is_added_changed_and_deleted_through_the_door(admin_client):
+    with retagged() as added:
+        page = admin_client.post(f"{LICENCES}add/", new())
+    assert page.status_code == 302, page.content
+    kept = ProductLicence.objects.get()
+    with retagged() as changed:
+        form = form_data(admin_client.get(f"{LICENCES}{kept.pk}/change/"))
+        page = admin_client.post(
+            f"{LICENCES}{kept.pk}/change/", new(effect="deny") | {"note": form["note"]}
+        )
+    assert page.status_code == 302, page.content
+    kept.refresh_from_db()
+    assert kept.effect == "deny"
+    with retagged() as deleted:
+        page = admin_client.post(f"{LICENCES}{kept.pk}/delete/", {"post": "yes"})
+    assert page.status_code == 302
+    assert not ProductLicence.objects.exists()
+    assert added == changed == deleted == OWN
+    by = ProductLicence.history.values_list("history_user__username", flat=True)
+    assert set(by) == {"admin"}
+    assert len(by) == 3
+
+
+def test_selected_licences_are_deleted_through_one_door(admin_client):
+    ProductFactory(id=2)
+    kept = [licence(2, "CA"), licence(1, "FR"), licence(1, "CA")]
+    chosen = {"action": "delete_selected", "_selected_action": [one.pk for one in kept]}
+    with retagged() as changed:
+        admin_client.post(LICENCES, chosen | {"post": "yes"})
+    assert not ProductLicence.objects.exists()
+    assert changed >= OWN | {"product:2", "reviews:2", "reviews_meta:2"}
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"group": "both"},
+        {"region": ""},
+        {"valid_until_0": "2025-01-01", "valid_until_1": "00:00:00"},
+        {"product": "99"},
+        {"effect": "maybe"},
+    ],
+)
+def test_a_form_that_makes_no_sense_changes_nothing(admin_client, fields):
+    if fields.get("group") == "both":
+        fields = {"group": group("EU").pk}
+    with retagged() as changed:
+        page = admin_client.post(f"{LICENCES}add/", new(**fields))
+    assert page.status_code == 200
+    assert page.context["adminform"].form.errors
+    assert changed == set()
+    assert not ProductLicence.objects.exists()
+
+
+def test_a_window_that_overlaps_is_refused(admin_client):
+    licence(1, "CA")
+    with retagged() as changed:
+        page = admin_client.post(f"{LICENCES}add/", new(), follow=True)
+    assert page.status_code == 200
+    assert page.context["adminform"].form.errors or messages_of(page)
+    assert changed == set()
+    assert ProductLicence.objects.count() == 1
+
+
+def test_what_was_is_looked_at_and_never_put_back(admin_client):
+    kept = licence(1, "CA")
+    entry = kept.history.get()
+    page = admin_client.post(f"{LICENCES}{kept.pk}/history/{entry.pk}/", new(effect="deny"))
+    assert page.status_code == 403
+    kept.refresh_from_db()
+    assert kept.effect == "allow"
+
+
+def test_overrides_are_kept_by_the_admin_and_found_by_address(admin_client):
+    form = {"network": "192.0.2.0/24", "region": region("CA").pk, "note": "office"}
+    assert admin_client.post(f"{OVERRIDES}add/", form).status_code == 302
+    kept = NetworkOverride.objects.get()
+    form["region"] = region("FR").pk
+    assert admin_client.post(f"{OVERRIDES}{kept.pk}/change/", form).status_code == 302
+    assert b"192.0.2.0/24" in admin_client.get(f"{OVERRIDES}?q=192.0.2.77").content
+    assert b"192.0.2.0/24" not in admin_client.get(f"{OVERRIDES}?q=198.51.100.1").content
+    for network in ("192.0.2.0/24", "192.0.2.1/24", "x", ""):
+        page = admin_client.post(f"{OVERRIDES}add/", form | {"network": network})
+        assert page.status_code == 200
+        assert page.context["adminform"].form.errors
+    page = admin_client.post(f"{OVERRIDES}{kept.pk}/delete/", {"post": "yes"})
+    assert page.status_code == 302
+    assert not NetworkOverride.objects.exists()
+
+
+@pytest.mark.parametrize("model", ["region", "regiongroup", "rangesource"])
+def test_regions_and_sources_are_looked_at_only(admin_client, model):
+    RangeSourceFactory(id=1)
+    assert admin_client.get(f"{ADMIN}/{model}/add/").status_code == 403
+    for verb in ("change", "delete"):
+        key = {"region": region("CA").pk, "regiongroup": group("EU").pk, "rangesource": 1}[model]
+        assert admin_client.post(f"{ADMIN}/{model}/{key}/{verb}/", {}).status_code == 403
+
+
+@pytest.mark.parametrize("path", [LICENCES, OVERRIDES, f"{LICENCES}add/"])
+def test_strangers_see_nothing(path):
+    client = Client(SERVER_NAME="localhost")
+    assert client.get(path).status_code == 302
+    client.force_login(UserFactory())
+    assert client.get(path).status_code == 403
+
+
+def test_f20_what_somebody_wrote_is_shown_and_not_run(admin_client):
+    kept = licence(1, "CA", note=SCRIPT)
+    override = NetworkOverrideFactory(note=SCRIPT)
+    source = RangeSourceFactory(name=SCRIPT, files=SCRIPT)
+    for path in (
+        LICENCES,
+        f"{LICENCES}{kept.pk}/change/",
+        f"{LICENCES}{kept.pk}/history/",
+        f"{LICENCES}{kept.pk}/history/{kept.history.get().pk}/",
+        OVERRIDES,
+        f"{OVERRIDES}{override.pk}/change/",
+        f"{ADMIN}/rangesource/",
+        f"{ADMIN}/rangesource/{source.pk}/change/",
+    ):
+        page = admin_client.get(path)
+        assert page.status_code == 200
+        assert SCRIPT.encode() not in page.content, path
+        assert "script-src 'self'" in page["Content-Security-Policy"]
+
+
+def test_the_menu_leads_to_each_list(admin_client):
+    page = admin_client.get("/admin/").content.decode()
+    for model in ("productlicence", "networkoverride", "rangesource", "region", "regiongroup"):
+        assert f'href="{ADMIN}/{model}/"' in page
