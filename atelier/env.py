@@ -3,7 +3,7 @@
 A missing or malformed value stops the process at start, with the sentence that mends it.
 """
 
-from ipaddress import ip_address
+from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
@@ -64,6 +64,19 @@ def region(name: str) -> str:
             f"{name} is {value!r}. Set it to a code such as US, or leave it empty."
         )
     return value
+
+
+def networks(name: str, default: str) -> list[IPv4Network | IPv6Network]:
+    """Networks in CIDR form, or single addresses, written with commas."""
+    found = []
+    for word in words(name, default):
+        try:
+            found.append(ip_network(word))
+        except ValueError as error:
+            raise ImproperlyConfigured(
+                f"{name} holds {word!r}. Set it to networks such as 10.0.0.0/8."
+            ) from error
+    return found
 
 
 def database(name: str) -> dict[str, Any]:

@@ -24,8 +24,12 @@ MENU: dict[str, list[tuple[str, str, str, str]]] = {
         ("Regions", "public", "licensing.region", ""),
         ("Groups of regions", "join_inner", "licensing.regiongroup", ""),
     ],
+    "Accounts": [
+        ("Accounts", "badge", "users.account", ""),
+    ],
     "Operation": [
         ("Imports", "upload_file", "etl.importrun", ""),
+        ("Deliveries", "outbox", "core.delivery", ""),
         ("Users", "person", "users.user", ""),
         ("Groups", "group", "auth.group", ""),
     ],

@@ -28,6 +28,7 @@ INSTALLED_APPS = [
     "drf_spectacular",
     "drf_spectacular_sidecar",
     "simple_history",
+    "procrastinate.contrib.django",
     "atelier.core",
     "licensing",
     "users",
@@ -187,6 +188,22 @@ VISITOR_ID_KEY = env.text("VISITOR_ID_KEY", default="")
 TOKEN_KEY = env.text("TOKEN_KEY", default="")
 TOKEN_ALGORITHM = env.text("TOKEN_ALGORITHM", default="HS256")
 TOKEN_AUDIENCE = env.text("TOKEN_AUDIENCE", default="")
+
+# Where logins are announced, and with what deliveries are signed: docs/deliveries.md.
+CALLBACK_URL = env.text("CALLBACK_URL", default="")
+DELIVERY_KEYS = env.words("DELIVERY_KEYS", default="")
+DELIVERY_ALLOWED_NETWORKS = env.networks("DELIVERY_ALLOWED_NETWORKS", default="")
+DELIVERIES_KEPT_DAYS = env.integer("DELIVERIES_KEPT_DAYS", default=7, minimum=1)
+
+PROCRASTINATE_IMPORT_PATHS = ["atelier.core.deliveries.tasks"]
+PROCRASTINATE_WORKER_DEFAULTS = {
+    # Most of the time a job waits for a receiver.
+    "concurrency": env.integer("WORKER_CONCURRENCY", default=8, minimum=1),
+    # What is worth remembering of a job stands in its delivery.
+    "delete_jobs": "successful",
+    # Longer than a delivery takes, shorter than the supervisor waits.
+    "shutdown_graceful_timeout": 20,
+}
 
 LOGGING_CONFIG = None
 configure_logging(level=env.text("LOG_LEVEL", default="INFO"))

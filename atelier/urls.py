@@ -8,11 +8,13 @@ from atelier import docs, failures, health
 from licensing.urls import urlpatterns as licensing_routes
 from products.urls import urlpatterns as product_routes
 from reviews.urls import urlpatterns as review_routes
+from users.urls import urlpatterns as user_routes
 
 urlpatterns = [
     *product_routes,
     *review_routes,
     *licensing_routes,
+    *user_routes,
     re_path(r"^healthz/?$", health.healthz, name="healthz"),
     re_path(r"^readyz/?$", health.readyz, name="readyz"),
     re_path(r"^docs/?$", docs.swagger, name="docs"),

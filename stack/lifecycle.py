@@ -19,7 +19,7 @@ from stack.errors import StackError
 from stack.nginx_master import end_orphans
 from stack.postgres import Postgres
 from stack.processes import run, tail
-from stack.programs import KEEPER, programs
+from stack.programs import BACKGROUND, programs
 from stack.redis import Redis
 from stack.supervisor import Client, Program
 from stack.supervisor import render as render_supervisor
@@ -92,9 +92,10 @@ class Stack:
                 if instance not in renewed:
                     self._renew(instance)
                     self.say(f"{instance} renewed")
-            if KEEPER not in renewed:
-                self.client.stop(KEEPER)
-                self.client.start(KEEPER)
+            for name in BACKGROUND:
+                if name not in renewed:
+                    self.client.stop(name)
+                    self.client.start(name)
             self._reload_nginx(started_anew="nginx" in renewed, changed=nginx_changed)
             self.application.expire_caches()
             self._wait_ready()
@@ -136,7 +137,8 @@ class Stack:
         self._import_sample()
         self._create_admin()
         nginx_files.install(self.config, self.nginx)
-        self.client.start(KEEPER)
+        for name in BACKGROUND:
+            self.client.start(name)
         for instance in self.config.instances:
             self.client.start(instance)
         for instance in self.config.instances:
@@ -231,7 +233,7 @@ class Stack:
         added, changed, removed = self.client.reload()
         for name in removed:
             self.client.remove(name)
-        renewable = {*self.config.instances, KEEPER, "nginx"}
+        renewable = {*self.config.instances, *BACKGROUND, "nginx"}
         for name in sorted({*changed, *added} & renewable):
             self._replace(name, known=name in changed)
         for name in sorted({*changed, *added} - renewable):

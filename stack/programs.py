@@ -8,6 +8,9 @@ from stack.redis import Redis
 from stack.supervisor import Program
 
 KEEPER = "keeper"
+WORKER = "worker"
+# Apart from requests; `make restart` starts them anew.
+BACKGROUND = (KEEPER, WORKER)
 
 
 def programs(
@@ -21,7 +24,7 @@ def programs(
         found.append(Program("postgres", command, "INT", 60, config.state, user, environ))
     if redis:
         found.append(Program("redis", redis.command, "TERM", 15, config.state, user))
-    found.append(_keeper(config))
+    found += [_keeper(config), _worker(config)]
     found += [_instance(config, name) for name in config.instances]
     launcher = config.checkout / "stack" / "nginx_master.py"
     command = [str(config.python), "-P", str(launcher), str(config.state)]
@@ -39,6 +42,21 @@ def _keeper(config: Config) -> Program:
         stop_seconds=5,
         directory=config.checkout,
         environ={"DATABASE_STATEMENT_TIMEOUT_MS": "500"},
+    )
+
+
+def _worker(config: Config) -> Program:
+    """Does the jobs. It ends what it is about first, which takes a delivery ten seconds."""
+    return Program(
+        name=WORKER,
+        command=[
+            *(str(config.python), str(config.checkout / "manage.py")),
+            *("procrastinate", "worker"),
+        ],
+        stop_signal="TERM",
+        stop_seconds=30,
+        directory=config.checkout,
+        environ={"DATABASE_STATEMENT_TIMEOUT_MS": "5000", "DATABASE_LOCK_TIMEOUT_MS": "2000"},
     )
 
 

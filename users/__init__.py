@@ -1,4 +1,4 @@
-"""Who may sign in: the staff's accounts.
+"""Who uses the site: accounts with their logins; and who runs it, the staff.
 
-The model is our own from the first migration on, since it cannot be exchanged later.
+Each room is a package with one module a subject.
 """

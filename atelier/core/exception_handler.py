@@ -44,7 +44,7 @@ def handle(error: Exception, context: dict[str, Any]) -> HttpResponse | None:
         logger.error("database unavailable", reason=str(error).strip())
     view, request = context.get("view"), context["request"]
     if getattr(view, "speaks_legacy", False):
-        response = legacy(status, _message(error))
+        response = getattr(view, "legacy_error", legacy)(status, _message(error))
     else:
         response = problem(request, status, detail=_message(error), code=_code(error))
         if isinstance(error, exceptions.ValidationError):

@@ -25,6 +25,8 @@ def configure(*, level: str) -> None:
                 # Anybody can send a wrong Host; nginx refuses it first.
                 "django.security.DisallowedHost": {"level": "CRITICAL"},
                 "django.db.backends": {"level": "WARNING"},
+                # Four lines a job; what became of a delivery stands in its row.
+                "procrastinate": {"level": "WARNING"},
             },
         }
     )

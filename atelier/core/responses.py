@@ -37,6 +37,14 @@ def json_answer(request: HttpRequest, body: bytes, *, scope: str | None) -> Http
     return conditional if conditional is not None else response
 
 
+def private_json(body: bytes, *, status: int = 200) -> HttpResponse:
+    """JSON that is meant for its caller alone: nobody in between may keep it."""
+    response = HttpResponse(body, status=status, content_type="application/json; charset=utf-8")
+    response.headers["Cache-Control"] = "private, no-store"
+    response.headers["X-Content-Type-Options"] = "nosniff"
+    return response
+
+
 def no_content() -> HttpResponse:
     """204, without the content type that nothing would have."""
     response = HttpResponse(status=204)

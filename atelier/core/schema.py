@@ -5,6 +5,7 @@ from typing import Any
 
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse
+from rest_framework import serializers
 
 from atelier.core.numbers import MAX_ID
 from atelier.core.pagination import DEFAULT_COUNT, MAX_COUNT
@@ -30,9 +31,23 @@ PAGE_PARAMETERS = [
     ),
 ]
 
+
+class LegacyFailure(serializers.Serializer):
+    """An error of the account routes."""
+
+    status = serializers.CharField(help_text="`error`")
+    message = serializers.CharField()
+
+
 BUSY: dict[Any, OpenApiResponse] = {
     (503, "text/plain"): OpenApiResponse(
         LEGACY_TEXT, description="The database is busy; ask again after `Retry-After` seconds."
+    ),
+}
+# The same of routes whose errors are JSON.
+BUSY_JSON: dict[Any, OpenApiResponse] = {
+    (503, "application/json"): OpenApiResponse(
+        LegacyFailure, description="The database is busy; ask again after `Retry-After` seconds."
     ),
 }
 # Answers of every GET: they carry an ETag.

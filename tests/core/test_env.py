@@ -209,3 +209,13 @@ def test_what_is_no_region_is_named(monkeypatch, value):
     monkeypatch.setenv("THING", value)
     with pytest.raises(ImproperlyConfigured, match=r"THING is .* such as US"):
         env.region("THING")
+
+
+def test_networks_are_read_and_bad_ones_named(monkeypatch):
+    monkeypatch.setenv("NETWORKS", "10.0.0.0/8, 192.0.2.1,fd00::/8")
+    found = [str(network) for network in env.networks("NETWORKS", default="")]
+    assert found == ["10.0.0.0/8", "192.0.2.1/32", "fd00::/8"]
+    for bad in ("10.0.0.1/8", "everywhere"):
+        monkeypatch.setenv("NETWORKS", bad)
+        with pytest.raises(ImproperlyConfigured, match="NETWORKS holds"):
+            env.networks("NETWORKS", default="")

@@ -1,9 +1,9 @@
-"""Accounts of the staff. The password of each is `PASSWORD`."""
+"""Accounts, and users of the staff; the password of each of these is `PASSWORD`."""
 
 import factory
 from factory.django import DjangoModelFactory, Password
 
-from users.models import User
+from users.models import Account, SubscriptionStatus, User
 
 PASSWORD = "correct horse battery staple"
 
@@ -20,3 +20,13 @@ class UserFactory(DjangoModelFactory):
 
 class AdminFactory(UserFactory):
     is_superuser = True
+
+
+class AccountFactory(DjangoModelFactory):
+    """Somewhere that no source knows."""
+
+    class Meta:
+        model = Account
+
+    ip = "192.0.2.7"
+    subscription_status = SubscriptionStatus.EXPIRED

@@ -17,6 +17,7 @@ READS = [
     "/products/1/related",
     "/reviews?product_id=1",
     "/reviews/meta?product_id=1",
+    "/user/1",
     "/healthz",
     "/readyz",
     "/docs",
@@ -24,7 +25,7 @@ READS = [
 ]
 WRITES = ["/reviews/1/helpful", "/reviews/1/report"]
 ROUTES = [("GET", path) for path in READS] + [("PUT", path) for path in WRITES]
-ROUTES.append(("POST", "/reviews"))
+ROUTES += [("POST", "/reviews"), ("POST", "/login")]
 
 
 @pytest.fixture(autouse=True)
@@ -42,6 +43,7 @@ def send(client, method, path, body=b"", **extra):
         assert response["Content-Type"] in {
             "text/plain; charset=utf-8",
             "application/problem+json",
+            "application/json; charset=utf-8",
         }
         assert response.content or method == "HEAD"
     return response

@@ -1,0 +1,106 @@
+"""Accounts through nginx and three instances, and the worker that announces their logins."""
+
+import http.client
+import os
+import signal
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+
+import orjson
+import pytest
+
+from atelier.core.deliveries.signing import verifies
+from stack.testing import TestStack
+from tests.core.deliveries.receiver import Receiver, status
+from tests.waiting import wait_until
+
+pytestmark = pytest.mark.e2e
+
+KEY = "key-of-the-end-to-end-tests"
+IP = "198.51.100.7"
+
+
+@pytest.fixture(scope="module")
+def receiver() -> Iterator[Receiver]:
+    with Receiver([status(204)]) as started:
+        yield started
+
+
+@pytest.fixture(scope="module")
+def stack(receiver: Receiver) -> Iterator[TestStack]:
+    started = TestStack(
+        {
+            "CALLBACK_URL": receiver.url(),
+            "DELIVERY_KEYS": KEY,
+            "DELIVERY_ALLOWED_NETWORKS": "127.0.0.1",
+        }
+    ).start()
+    yield started
+    started.stop()
+
+
+@pytest.fixture
+def ask(stack):
+    """Send one request through nginx; the status, the headers and the JSON of its answer."""
+
+    def send(method, path, **body):
+        connection = http.client.HTTPConnection("127.0.0.1", stack.port, timeout=20)
+        try:
+            connection.request(method, path, orjson.dumps(body) if body else None)
+            response = connection.getresponse()
+            return response.status, response.headers, orjson.loads(response.read())
+        finally:
+            connection.close()
+
+    return send
+
+
+def announced(receiver, **event):
+    """Whether the receiver was told of it."""
+    return any(orjson.loads(one.body) == event for one in receiver.received)
+
+
+def test_a_login_is_announced_to_a_receiver_who_can_verify_it(ask, receiver):
+    code, _, answer = ask("POST", "/login", ip=IP, subscriptionstatus="Subscribed")
+    assert code == 201
+    userid = answer["data"][0]["userid"]
+    event = {"userid": userid, "region": None, "subscriptionStatus": "Subscribed"}
+    wait_until(lambda: announced(receiver, **event), "the announcement")
+    received = receiver.received[-1]
+    signature = received.headers["X-Atelier-Signature"]
+    assert verifies(signature, received.body, key=KEY, now=int(time.time()))
+
+
+def test_f18_nginx_stores_no_account_and_every_instance_shows_a_login_at_once(ask):
+    userid = ask("POST", "/login", ip=IP, subscriptionstatus="None")[2]["data"][0]["userid"]
+    sources = set()
+    for number in range(30):
+        subscription = ("Subscribed", "Expired", "None")[number % 3]
+        body = {"userid": userid, "ip": IP, "subscriptionstatus": subscription}
+        assert ask("POST", "/login", **body)[0] == 200
+        for _ in range(4):
+            code, headers, answer = ask("GET", f"/user/{userid}")
+            assert code == 200
+            assert answer["data"][0]["subscriptionstatus"] == subscription
+            assert "X-Cache-Status" not in headers
+            assert headers["Cache-Control"] == "private, no-store"
+            sources.add(answer["status"])
+    assert sources == {"postgres get success", "cache get success"}
+
+
+@pytest.mark.parametrize("program", ["worker", "postgres"])
+def test_f1_announcements_go_on_after_a_kill(ask, stack, receiver, program):
+    os.kill(stack.pid(program), signal.SIGKILL)
+    made = []
+
+    def log_in():
+        with suppress(OSError, http.client.HTTPException, orjson.JSONDecodeError):
+            code, _, answer = ask("POST", "/login", ip=IP, subscriptionstatus="Expired")
+            if code == 201:
+                made.append(answer["data"][0]["userid"])
+        return bool(made)
+
+    wait_until(log_in, "a login")
+    event = {"userid": made[0], "region": None, "subscriptionStatus": "Expired"}
+    wait_until(lambda: announced(receiver, **event), "the announcement")

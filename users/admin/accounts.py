@@ -1,0 +1,66 @@
+from collections.abc import Collection, Iterable
+from typing import Any
+
+from django.contrib import admin
+from django.core.exceptions import ValidationError
+from django.core.validators import validate_ipv46_address
+from django.db import models
+from django.http import HttpRequest
+
+from atelier.core.admin import PublishedModelAdmin
+from users.models import Account, SubscriptionStatus, user_scope
+from users.services import accounts as services
+
+
+@admin.register(Account)
+class AccountAdmin(PublishedModelAdmin):
+    """Accounts are made by logins. Staff correct them; the region follows the address."""
+
+    list_display = ("userid", "ip", "subscription_status", "region", "last_login_at")
+    list_select_related = ("region",)
+    ordering = ("-userid",)
+    sortable_by = ("userid",)
+    search_fields = ("userid",)
+    search_help_text = "The userid or the IP address of an account"
+    ids_searched = ("userid",)
+    indexed_lookups = ("userid", "userid__exact", "ip", "ip__exact")
+    fields = (
+        "userid",
+        "ip",
+        "subscription_status",
+        "region",
+        "created_at",
+        "updated_at",
+        "last_login_at",
+    )
+    readonly_fields = ("userid", "region", "created_at", "updated_at", "last_login_at")
+
+    def search_words(self, queryset: models.QuerySet, words: str) -> models.QuerySet:
+        try:
+            validate_ipv46_address(words)
+        except ValidationError:
+            return queryset.none()
+        return queryset.filter(ip=words)
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: models.Model | None = None) -> bool:
+        return False
+
+    def change_scopes(self, object_id: int) -> Iterable[str]:
+        return [user_scope(object_id)] if Account.objects.filter(pk=object_id).exists() else []
+
+    def addition_scopes(self, request: HttpRequest) -> Iterable[str]:
+        return []
+
+    def deletion_scopes(self, ids: Collection[int]) -> Iterable[str]:
+        return []
+
+    def save_model(self, request: HttpRequest, obj: Account, form: Any, change: bool) -> None:
+        if form.changed_data:
+            services.change_account(
+                userid=obj.pk,
+                ip=obj.ip,
+                subscription_status=SubscriptionStatus(obj.subscription_status),
+            )

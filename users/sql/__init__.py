@@ -1,0 +1,1 @@
+"""The app's raw SQL, one module a subject."""

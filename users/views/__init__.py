@@ -1,0 +1,1 @@
+"""Who may ask, one module a subject."""
