@@ -86,6 +86,8 @@ def test_f11_the_schema_holds_every_public_route():
         "GET /products/{product_id}",
         "GET /products/{product_id}/styles",
         "GET /products/{product_id}/related",
+        "GET /licensing/products/{product_id}",
+        "GET /licensing/region",
         "GET /reviews",
         "POST /reviews",
         "GET /reviews/meta",
