@@ -57,7 +57,8 @@ def test_every_direct_requirement_says_why_it_is_there(source, lock):
 def test_both_locks_agree():
     """The tests run on what the service runs on."""
     versions = [
-        dict(re.match(r"(.+)==(\S+)", block).groups() for block in pinned(lock)) for _, lock in PAIRS
+        dict(re.match(r"(.+)==(\S+)", block).groups() for block in pinned(lock))
+        for _, lock in PAIRS
     ]
     service, tests = (
         {normal(re.sub(r"\[.*", "", k)): v for k, v in row.items()} for row in versions
