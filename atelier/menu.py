@@ -21,6 +21,9 @@ MENU: dict[str, list[tuple[str, str, str, str]]] = {
         ("Imports", "upload_file", "etl.importrun", ""),
         ("Users", "person", "users.user", ""),
         ("Groups", "group", "auth.group", ""),
+        ("Tenants", "domain", "users.tenant", ""),
+        ("Clients", "key", "users.client", ""),
+        ("Tokens", "vpn_key", "oauth2_provider.accesstoken", ""),
     ],
 }
 

@@ -7,10 +7,12 @@ from django.views.generic import RedirectView
 from atelier import docs, failures, health
 from products.urls import urlpatterns as product_routes
 from reviews.urls import urlpatterns as review_routes
+from users.urls import urlpatterns as user_routes
 
 urlpatterns = [
     *product_routes,
     *review_routes,
+    *user_routes,
     re_path(r"^healthz/?$", health.healthz, name="healthz"),
     re_path(r"^readyz/?$", health.readyz, name="readyz"),
     re_path(r"^docs/?$", docs.swagger, name="docs"),

@@ -1,4 +1,5 @@
-"""Who may sign in: the staff's accounts.
+"""Who may sign in and who may call: the staff's accounts, tenants, clients and their tokens.
 
-The model is our own from the first migration on, since it cannot be exchanged later.
+The models of accounts and clients are our own from the first migration on, since they cannot be
+exchanged later. It answers /oauth and below.
 """

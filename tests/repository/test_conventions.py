@@ -31,7 +31,9 @@ def test_migrations_have_names_that_say_what_they_do():
 
 
 def test_no_model_orders_its_rows_by_itself():
-    assert [model.__name__ for model in our_models() if model._meta.ordering] == []
+    ordered = [model.__name__ for model in our_models() if model._meta.ordering]
+    # Rows of django-simple-history, whose own the order is.
+    assert [name for name in ordered if not name.startswith("Historical")] == []
 
 
 def test_no_model_hides_logic_in_save_or_delete():

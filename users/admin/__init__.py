@@ -1,0 +1,3 @@
+from users.admin import oauth, staff, tenants
+
+__all__ = ["oauth", "staff", "tenants"]

@@ -1,0 +1,1 @@
+"""Every write on the staff's accounts, tenants, clients and tokens."""
