@@ -114,6 +114,11 @@ def test_f16_a_person_without_the_permission_gets_nothing_by_a_token(client):
     assert change(client, token).status_code == 403
 
 
+def test_f16_who_left_the_staff_gets_nothing_by_a_token(client):
+    person = UserFactory(is_superuser=True, is_staff=False)
+    assert change(client, give_token(PersonClientFactory(), user=person)).status_code == 403
+
+
 def test_f16_a_person_who_may_is_known_as_the_caller(verifier):
     person = UserFactory(is_superuser=True)
     caller = verifier.caller_of(give_token(PersonClientFactory(), user=person))

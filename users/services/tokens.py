@@ -49,7 +49,9 @@ OPENED = frozenset({Scope.ACCOUNTS, Scope.PROFILES_READ, Scope.PROFILES_WRITE})
 
 
 def scopes_of(user: Any) -> set[str]:
-    """The scopes that a token in this person's name may have."""
+    """The scopes that a token in this person's name may have: none where they left the staff."""
+    if not user.is_staff:
+        return set()
     return {scope for scope, needed in PERMISSIONS.items() if user.has_perms(needed)}
 
 
