@@ -32,6 +32,9 @@ MENU: dict[str, list[tuple[str, str, str, str]]] = {
         ("Deliveries", "outbox", "core.delivery", ""),
         ("Users", "person", "users.user", ""),
         ("Groups", "group", "auth.group", ""),
+        ("Tenants", "domain", "users.tenant", ""),
+        ("Clients", "key", "users.client", ""),
+        ("Tokens", "vpn_key", "oauth2_provider.accesstoken", ""),
     ],
 }
 

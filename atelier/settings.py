@@ -9,6 +9,9 @@ DEBUG = env.boolean("DEBUG", default=False)
 SECRET_KEY = env.text("SECRET_KEY")
 SECRET_KEY_FALLBACKS = env.words("SECRET_KEY_FALLBACKS", default="")
 
+# TLS ends in front of nginx. Behind it, HTTPS=true closes the cookies and sends HSTS.
+HTTPS = env.boolean("HTTPS", default=False)
+
 # nginx refuses unknown hosts first; this is the second door.
 ALLOWED_HOSTS = env.words("ALLOWED_HOSTS", default="localhost,127.0.0.1,[::1]")
 CSRF_TRUSTED_ORIGINS = env.words("CSRF_TRUSTED_ORIGINS", default="")
@@ -29,6 +32,7 @@ INSTALLED_APPS = [
     "drf_spectacular_sidecar",
     "simple_history",
     "procrastinate.contrib.django",
+    "oauth2_provider",
     "atelier.core",
     "licensing",
     "users",
@@ -128,7 +132,44 @@ AUTH_PASSWORD_VALIDATORS = [
         "NumericPasswordValidator",
     )
 ]
+# The second one is for the secrets of clients, which are random and need no slow digest.
+PASSWORD_HASHERS = [
+    "django.contrib.auth.hashers.PBKDF2PasswordHasher",
+    "users.hashers.SecretHasher",
+]
 LOGIN_URL = "admin:login"
+# History is for looking at.
+SIMPLE_HISTORY_REVERT_DISABLED = True
+
+# Who may call what needs a token: see atelier.core.callers and docs/oauth.md.
+CALLER_VERIFIER = "users.services.tokens.verifier"
+# For development only: account and profile routes answer callers without a token.
+OPEN_WITHOUT_TOKENS = env.boolean("OPEN_WITHOUT_TOKENS", default=False)
+# Requests a second that each client may make, over all instances; 0 is no limit.
+CLIENT_RATE = env.integer("CLIENT_RATE", default=3000)
+ACCESS_TOKEN_SECONDS = env.integer("ACCESS_TOKEN_SECONDS", default=3600, minimum=60)
+OAUTH2_PROVIDER_APPLICATION_MODEL = "users.Client"
+OAUTH2_PROVIDER = {
+    "SCOPES_BACKEND_CLASS": "users.authorization.ClientScopes",
+    "OAUTH2_VALIDATOR_CLASS": "users.authorization.Validator",
+    "OAUTH2_SERVER_CLASS": "users.authorization.Server",
+    "CLIENT_SECRET_HASHER": "client_secret",
+    "ACCESS_TOKEN_EXPIRE_SECONDS": ACCESS_TOKEN_SECONDS,
+    "REFRESH_TOKEN_EXPIRE_SECONDS": 14 * 24 * 3600,
+    "AUTHORIZATION_CODE_EXPIRE_SECONDS": 60,
+    # A refresh token works once; used again, all that came of it is revoked.
+    "ROTATE_REFRESH_TOKEN": True,
+    "REFRESH_TOKEN_REUSE_PROTECTION": True,
+    "PKCE_REQUIRED": True,
+    "ALLOWED_REDIRECT_URI_SCHEMES": ["https"] if HTTPS else ["https", "http"],
+    # RFC 9700: no implicit and no password grant, S256 only, tokens in headers and kept as digests.
+    "COMPLIANT_BCP_RFC9700_IMPLICIT_GRANT": True,
+    "COMPLIANT_BCP_RFC9700_PASSWORD_GRANT": True,
+    "COMPLIANT_BCP_RFC9700_PKCE_METHOD": True,
+    "COMPLIANT_BCP_RFC9700_ACCESS_TOKEN_TRANSPORT": True,
+    "COMPLIANT_BCP_RFC9700_AUTHZ_RESPONSE_ISS": True,
+    "COMPLIANT_BCP_RFC9700_TOKEN_STORAGE": True,
+}
 
 LANGUAGE_CODE = "en-us"
 USE_I18N = False
@@ -138,8 +179,6 @@ USE_TZ = True
 STATIC_URL = "/static/"
 STATIC_ROOT = env.text("STATIC_ROOT", default=str(BASE_DIR / "var" / "static"))
 
-# TLS ends in front of nginx. Behind it, HTTPS=true closes the cookies and sends HSTS.
-HTTPS = env.boolean("HTTPS", default=False)
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 SESSION_COOKIE_SECURE = HTTPS
 CSRF_COOKIE_SECURE = HTTPS
@@ -163,6 +202,15 @@ REST_FRAMEWORK = {
     "EXCEPTION_HANDLER": "atelier.core.exception_handler.handle",
     "UNAUTHENTICATED_USER": None,
 }
+# What a token may do: users.models.Scope has the same.
+OAUTH_SCOPES = {
+    "accounts": "Sign in accounts and read them",
+    "profiles:read": "Read profiles",
+    "profiles:write": "Create, change and delete profiles",
+    "catalogue:write": "Create, change and delete products",
+    "moderation": "Moderate, answer and delete reviews",
+}
+TOKEN_URL = "/oauth/token"  # noqa: S105 - an address
 SPECTACULAR_SETTINGS = {
     "TITLE": "atelier",
     "DESCRIPTION": "Products and reviews, on the routes of the legacy API.",
@@ -171,6 +219,23 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "ENUM_NAME_OVERRIDES": {},
+    "APPEND_COMPONENTS": {
+        "securitySchemes": {
+            "bearer": {"type": "http", "scheme": "bearer"},
+            "oauth2": {
+                "type": "oauth2",
+                "flows": {
+                    "clientCredentials": {"tokenUrl": TOKEN_URL, "scopes": OAUTH_SCOPES},
+                    "authorizationCode": {
+                        "authorizationUrl": "/oauth/authorize",
+                        "tokenUrl": TOKEN_URL,
+                        "refreshUrl": TOKEN_URL,
+                        "scopes": OAUTH_SCOPES,
+                    },
+                },
+            },
+        }
+    },
     "PREPROCESSING_HOOKS": ["atelier.core.schema.without_trailing_slash"],
 }
 

@@ -2,16 +2,32 @@
 
 from typing import Any
 
+from django.core.validators import URLValidator
 from django_filters import FilterSet
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse
 from rest_framework import serializers
 from rest_framework.exceptions import ValidationError
 
 from atelier.core.errors import NotFound
-from atelier.core.numbers import whole_number
-from atelier.core.schema import ID, LEGACY_TEXT, PAGE_PARAMETERS, READ, WITHHELD
+from atelier.core.fields import MOST_ROWS, Changes, Rows, StrictSerializer, TextField
+from atelier.core.numbers import MAX_ID, whole_number
+from atelier.core.schema import (
+    GUARDED,
+    ID,
+    LEGACY_TEXT,
+    PAGE_PARAMETERS,
+    READ,
+    WITHHELD,
+    problems,
+    secured,
+)
 
 UNKNOWN_PRODUCT = "Error: invalid product id provided"
+UNKNOWN_STYLE = "The product has no such style."
+CATALOGUE_WRITE = "catalogue:write"
+
+MAX_NAME, MAX_TEXT, MAX_URL = 1_000, 20_000, 4_000
+MAX_QUANTITY = 2**31 - 1
 
 
 def product_id_of(text: str) -> int:
@@ -20,6 +36,14 @@ def product_id_of(text: str) -> int:
     if product_id is None:
         raise NotFound(UNKNOWN_PRODUCT)
     return product_id
+
+
+def style_id_of(text: str) -> int:
+    """The style id of a path; NotFound where it cannot be one."""
+    style_id = whole_number(text)
+    if style_id is None:
+        raise NotFound(UNKNOWN_STYLE)
+    return style_id
 
 
 def check_filters(filters: FilterSet) -> None:
@@ -78,6 +102,88 @@ class StyleEntry(serializers.Serializer):
 class StylesAnswer(serializers.Serializer):
     product_id = serializers.CharField()
     results = StyleEntry(many=True)
+
+
+class Price(serializers.DecimalField):
+    """Not negative, with two decimals at most; as text or as a number."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(max_digits=12, decimal_places=2, min_value=0, **kwargs)
+
+
+class NewFeature(StrictSerializer):
+    feature = TextField(max_length=MAX_NAME)
+    value = TextField(max_length=MAX_TEXT, allow_null=True, allow_blank=True, default=None)
+
+
+class ProductFields(StrictSerializer):
+    name = TextField(max_length=MAX_NAME)
+    slogan = TextField(max_length=MAX_TEXT, allow_blank=True, required=False)
+    description = TextField(max_length=MAX_TEXT, allow_blank=True, required=False)
+    category = TextField(max_length=MAX_NAME, allow_blank=True, required=False)
+    default_price = Price()
+
+
+class NewProduct(ProductFields):
+    features = Rows(NewFeature(), required=False)
+
+
+class ProductChanges(Changes, ProductFields):
+    """What a product has beside its features, relations and styles."""
+
+
+# Ids of products, in the order in which they are shown; features likewise.
+RELATED_IDS = Rows(serializers.IntegerField(min_value=1, max_value=MAX_ID))
+FEATURES = Rows(NewFeature())
+
+
+class NewPhoto(StrictSerializer):
+    url = TextField(max_length=MAX_URL, validators=[URLValidator(["https", "http"])])
+    thumbnail_url = TextField(
+        max_length=MAX_URL,
+        validators=[URLValidator(["https", "http"])],
+        allow_null=True,
+        default=None,
+    )
+
+
+class NewSku(StrictSerializer):
+    size = TextField(max_length=MAX_NAME, allow_null=True)
+    quantity = serializers.IntegerField(min_value=0, max_value=MAX_QUANTITY)
+
+
+class NewStyle(StrictSerializer):
+    """As the styles answer has it, but for the skus, whose ids are made here."""
+
+    name = TextField(max_length=MAX_NAME)
+    original_price = Price()
+    sale_price = Price(allow_null=True, required=False)
+    photos = Rows(NewPhoto(), required=False)
+    skus = Rows(NewSku(), required=False)
+
+    def get_fields(self) -> dict[str, serializers.Field]:
+        fields = super().get_fields()
+        fields["default?"] = serializers.BooleanField(source="is_default", required=False)
+        return fields
+
+
+class StyleChanges(Changes, NewStyle):
+    """Photos, or skus, that are given replace all of them."""
+
+
+def with_rows(given: dict[str, Any]) -> dict[str, Any]:
+    """What a service takes, out of a validated body: entries of lists as tuples."""
+    rows = {
+        "features": ("feature", "value"),
+        "photos": ("url", "thumbnail_url"),
+        "skus": ("size", "quantity"),
+    }
+    return {
+        name: [tuple(entry[key] for key in rows[name]) for entry in value]
+        if name in rows
+        else value
+        for name, value in given.items()
+    }
 
 
 _PRODUCT_ID = OpenApiParameter("product_id", ID, OpenApiParameter.PATH)
@@ -145,4 +251,112 @@ RELATED_SCHEMA: dict[str, Any] = {
         **WITHHELD,
         **READ,
     },
+}
+
+_STYLE_ID = OpenApiParameter("style_id", ID, OpenApiParameter.PATH)
+_LOCATION = OpenApiParameter("Location", str, OpenApiParameter.HEADER, response=[201])
+_REPLACED: dict[Any, OpenApiResponse] = {204: OpenApiResponse(description="Done.")}
+
+CREATE_SCHEMA: dict[str, Any] = {
+    "operation_id": "products_create",
+    "summary": "Add a product",
+    "description": "Under an id of the shop's own range. It shows at once.",
+    "parameters": [_LOCATION],
+    "request": NewProduct,
+    "responses": {
+        (201, "application/json"): ProductDetail,
+        **problems(400, 413, *GUARDED),
+    },
+    **secured(CATALOGUE_WRITE),
+}
+UPDATE_SCHEMA: dict[str, Any] = {
+    "operation_id": "products_update",
+    "summary": "Change a product",
+    "description": "What is not named stays as it is.",
+    "parameters": [_PRODUCT_ID],
+    "request": ProductChanges,
+    "responses": {
+        (200, "application/json"): ProductDetail,
+        **problems(400, 404, 413, *GUARDED),
+    },
+    **secured(CATALOGUE_WRITE),
+}
+DELETE_SCHEMA: dict[str, Any] = {
+    "operation_id": "products_delete",
+    "summary": "Delete a product with its features, styles and relations",
+    "description": "One that has reviews stays.",
+    "parameters": [_PRODUCT_ID],
+    "request": None,
+    "responses": {**_REPLACED, **problems(404, 409, *GUARDED)},
+    **secured(CATALOGUE_WRITE),
+}
+FEATURES_SCHEMA: dict[str, Any] = {
+    "operation_id": "products_features_replace",
+    "summary": "Replace the features of a product",
+    "description": "All of them, in the order given.",
+    "parameters": [_PRODUCT_ID],
+    "request": NewFeature(many=True),
+    "responses": {**_REPLACED, **problems(400, 404, 413, *GUARDED)},
+    **secured(CATALOGUE_WRITE),
+}
+REPLACE_RELATED_SCHEMA: dict[str, Any] = {
+    "operation_id": "products_related_replace",
+    "summary": "Replace the related products of a product",
+    "description": "All of them, in the order given.",
+    "parameters": [_PRODUCT_ID],
+    "request": {
+        "application/json": {
+            "type": "array",
+            "maxItems": MOST_ROWS,
+            "items": ID,
+        }
+    },
+    "responses": {**_REPLACED, **problems(400, 404, 413, 422, *GUARDED)},
+    **secured(CATALOGUE_WRITE),
+}
+STYLE_SCHEMA: dict[str, Any] = {
+    "operation_id": "products_style",
+    "summary": "One style of a product",
+    "description": "As in the styles answer.",
+    "parameters": [_PRODUCT_ID, _STYLE_ID],
+    "responses": {
+        (200, "application/json"): StyleEntry,
+        304: READ[304],
+        **problems(404, 503),
+    },
+}
+CREATE_STYLE_SCHEMA: dict[str, Any] = {
+    "operation_id": "products_style_create",
+    "summary": "Add a style to a product, with photos and skus",
+    "description": "Photos and skus are kept in the order given.",
+    "parameters": [_PRODUCT_ID, _LOCATION],
+    "request": NewStyle,
+    "responses": {
+        (201, "application/json"): StyleEntry,
+        **problems(400, 404, 413, *GUARDED),
+    },
+    **secured(CATALOGUE_WRITE),
+}
+UPDATE_STYLE_SCHEMA: dict[str, Any] = {
+    "operation_id": "products_style_update",
+    "summary": "Change a style of a product",
+    "description": (
+        "What is not named stays as it is; photos, or skus, that are given replace all of them."
+    ),
+    "parameters": [_PRODUCT_ID, _STYLE_ID],
+    "request": StyleChanges,
+    "responses": {
+        (200, "application/json"): StyleEntry,
+        **problems(400, 404, 413, *GUARDED),
+    },
+    **secured(CATALOGUE_WRITE),
+}
+DELETE_STYLE_SCHEMA: dict[str, Any] = {
+    "operation_id": "products_style_delete",
+    "summary": "Delete a style of a product with its photos and skus",
+    "description": "For good, unless an import brings it again.",
+    "parameters": [_PRODUCT_ID, _STYLE_ID],
+    "request": None,
+    "responses": {**_REPLACED, **problems(404, *GUARDED)},
+    **secured(CATALOGUE_WRITE),
 }

@@ -3,15 +3,31 @@
 A write of the catalogue's list names `catalogue`; what is below a product names the product.
 """
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from decimal import Decimal
 
-from django.db import connection, models
+from django.db import IntegrityError, connection, models
 from django.db.models.functions import Now
+from psycopg.errors import ForeignKeyViolation
 
-from atelier.core.errors import Conflict
+from atelier.core.database import violated_constraint
+from atelier.core.errors import Conflict, Invalid, NotFound
 from atelier.core.publishing import ScopeError, publish
-from products.models import CATALOGUE_SCOPE, Product, RelatedProduct, Style, product_scope
+from products.models import (
+    CATALOGUE_SCOPE,
+    Feature,
+    Photo,
+    Product,
+    RelatedProduct,
+    Sku,
+    Style,
+    product_scope,
+)
+
+# Name and value; address and thumbnail's address; size and quantity.
+FeatureRow = tuple[str, str | None]
+PhotoRow = tuple[str | None, str | None]
+SkuRow = tuple[str | None, int | None]
 
 
 class ProductInUse(Conflict):
@@ -20,6 +36,24 @@ class ProductInUse(Conflict):
 
 class ProductChanged(Conflict):
     code = "product_changed"
+
+
+class UnknownProduct(NotFound):
+    code = "unknown_product"
+
+    def __init__(self) -> None:
+        super().__init__("There is no such product.")
+
+
+class UnknownStyle(NotFound):
+    code = "unknown_style"
+
+    def __init__(self) -> None:
+        super().__init__("The product has no such style.")
+
+
+class InvalidRelation(Invalid):
+    code = "invalid_relation"
 
 
 def reserve_product_id() -> int:
@@ -69,12 +103,13 @@ def create_product(
     slogan: str = "",
     description: str = "",
     category: str = "",
+    features: Sequence[FeatureRow] = (),
     product_id: int | None = None,
 ) -> Product:
     """Add a product, under an id that `reserve_product_id` gave where the caller holds the door."""
     reserved = reserve_product_id() if product_id is None else product_id
     with publish(*writing_scopes(reserved)):
-        return Product.objects.create(
+        product = Product.objects.create(
             id=reserved,
             name=name,
             slogan=slogan,
@@ -82,17 +117,112 @@ def create_product(
             category=category,
             default_price=default_price,
         )
+        _add_features(reserved, features)
+    return product
 
 
 def update_product(*, product_id: int, changes: Mapping[str, object]) -> None:
     """Change columns of a product and its time of change; without columns only the time, for a
     change of its features or relations.
 
-    Raises Product.DoesNotExist.
+    Raises UnknownProduct.
     """
     with publish(*writing_scopes(product_id)):
         if not Product.objects.filter(pk=product_id).update(**changes, updated_at=Now()):
-            raise Product.DoesNotExist
+            raise UnknownProduct
+
+
+def replace_features(*, product_id: int, features: Sequence[FeatureRow]) -> None:
+    """Give a product these features, in this order, instead of those it has.
+
+    Raises UnknownProduct.
+    """
+    with publish(*writing_scopes(product_id)):
+        update_product(product_id=product_id, changes={})
+        Feature.objects.filter(product=product_id).delete()
+        _add_features(product_id, features)
+
+
+def replace_related(*, product_id: int, related_ids: Sequence[int]) -> None:
+    """Show these products beside a product, in this order, instead of those it has.
+
+    Raises UnknownProduct, and InvalidRelation where one does not exist or is the product itself.
+    """
+    try:
+        with publish(*writing_scopes(product_id)):
+            update_product(product_id=product_id, changes={})
+            RelatedProduct.objects.filter(product=product_id).delete()
+            RelatedProduct.objects.bulk_create(
+                RelatedProduct(product_id=product_id, related_product_id=related)
+                for related in related_ids
+            )
+            # Foreign keys are checked at the commit; ask now, while it can still be answered for.
+            connection.check_constraints()
+    except IntegrityError as error:
+        if isinstance(error.__cause__, ForeignKeyViolation):
+            raise InvalidRelation("A related product does not exist.") from error
+        if violated_constraint(error) == "related_product_is_another":
+            raise InvalidRelation("A product is not related to itself.") from error
+        raise
+
+
+def create_style(
+    *,
+    product_id: int,
+    name: str,
+    original_price: Decimal,
+    sale_price: Decimal | None = None,
+    is_default: bool = False,
+    photos: Sequence[PhotoRow] = (),
+    skus: Sequence[SkuRow] = (),
+) -> Style:
+    """Add a style to a product, with photos and skus in this order. Raises UnknownProduct."""
+    with publish(product_scope(product_id)):
+        # Whoever deletes the product waits for its scope.
+        if not Product.objects.filter(pk=product_id).exists():
+            raise UnknownProduct
+        style = Style.objects.create(
+            product_id=product_id,
+            name=name,
+            original_price=original_price,
+            sale_price=sale_price,
+            is_default=is_default,
+        )
+        _add_photos(style.pk, photos)
+        _add_skus(style.pk, skus)
+    return style
+
+
+def update_style(
+    *,
+    product_id: int,
+    style_id: int,
+    changes: Mapping[str, object],
+    photos: Sequence[PhotoRow] | None = None,
+    skus: Sequence[SkuRow] | None = None,
+) -> None:
+    """Change columns of a product's style; photos and skus that are given replace those it has.
+
+    Raises UnknownStyle.
+    """
+    with publish(product_scope(product_id)):
+        styles = Style.objects.filter(pk=style_id, product=product_id)
+        if not (styles.update(**changes) if changes else styles.exists()):
+            raise UnknownStyle
+        if photos is not None:
+            Photo.objects.filter(style=style_id).delete()
+            _add_photos(style_id, photos)
+        if skus is not None:
+            Sku.objects.filter(style=style_id).delete()
+            _add_skus(style_id, skus)
+
+
+def delete_style(*, product_id: int, style_id: int) -> None:
+    """Delete a product's style with its photos and skus. Raises UnknownStyle."""
+    with publish(product_scope(product_id)):
+        deleted, _ = Style.objects.filter(pk=style_id, product=product_id).delete()
+        if not deleted:
+            raise UnknownStyle
 
 
 def delete_products(*, product_ids: Collection[int]) -> int:
@@ -133,6 +263,24 @@ def blockers_of(product_ids: Iterable[int]) -> list[str]:
             **{f"{relation.field.name}__in": ids}
         ).exists()
     ]
+
+
+def _add_features(product_id: int, features: Sequence[FeatureRow]) -> None:
+    Feature.objects.bulk_create(
+        Feature(product_id=product_id, feature=feature, value=value) for feature, value in features
+    )
+
+
+def _add_photos(style_id: int, photos: Sequence[PhotoRow]) -> None:
+    Photo.objects.bulk_create(
+        Photo(style_id=style_id, url=url, thumbnail_url=thumbnail) for url, thumbnail in photos
+    )
+
+
+def _add_skus(style_id: int, skus: Sequence[SkuRow]) -> None:
+    Sku.objects.bulk_create(
+        Sku(style_id=style_id, size=size, quantity=quantity) for size, quantity in skus
+    )
 
 
 def _reviews_scope(product_id: int) -> str:

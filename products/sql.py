@@ -84,34 +84,48 @@ SELECT {_MARK}row_to_json(answer)::text FROM (
 ) answer
 """  # noqa: S608 - constants only
 
-# Indexes: style_by_product, photo_by_style, sku_by_style. Skus are keyed by id, since a size may
-# occur twice in a style; a style without photos or skus gets the null objects clients rely on.
+# Indexes: photo_by_style, sku_by_style. Skus are keyed by id, since a size may occur twice in a
+# style; a style without photos or skus gets the null objects clients rely on.
+_STYLE_COLUMNS = """
+    style.id AS style_id, style.name,
+    style.original_price::text AS original_price,
+    style.sale_price::text AS sale_price,
+    style.is_default AS "default?",
+    coalesce((
+        SELECT array_to_json(array_agg(row_to_json(photo))) FROM (
+            SELECT thumbnail_url, url FROM products_photo
+            WHERE style_id = style.id ORDER BY id
+        ) photo
+    ), '[{"thumbnail_url":null,"url":null}]'::json) AS photos,
+    coalesce((
+        SELECT ('{' || string_agg(
+            '"' || sku.id || '":' || row_to_json((
+                SELECT piece FROM (SELECT sku.quantity, sku.size) piece
+            ))::text, ',' ORDER BY sku.id
+        ) || '}')::json
+        FROM products_sku sku WHERE sku.style_id = style.id
+    ), '{"null":{"quantity":null,"size":null}}'::json) AS skus
+"""
+
+# Indexes: style_by_product.
 _STYLES = f"""
 SELECT {_MARK}row_to_json(answer)::text FROM (
     SELECT %(product_id)s::bigint::text AS product_id, array_to_json(ARRAY(
         SELECT row_to_json(entry) FROM (
-            SELECT style.id AS style_id, style.name,
-                style.original_price::text AS original_price,
-                style.sale_price::text AS sale_price,
-                style.is_default AS "default?",
-                coalesce((
-                    SELECT array_to_json(array_agg(row_to_json(photo))) FROM (
-                        SELECT thumbnail_url, url FROM products_photo
-                        WHERE style_id = style.id ORDER BY id
-                    ) photo
-                ), '[{{"thumbnail_url":null,"url":null}}]'::json) AS photos,
-                coalesce((
-                    SELECT ('{{' || string_agg(
-                        '"' || sku.id || '":' || row_to_json((
-                            SELECT piece FROM (SELECT sku.quantity, sku.size) piece
-                        ))::text, ',' ORDER BY sku.id
-                    ) || '}}')::json
-                    FROM products_sku sku WHERE sku.style_id = style.id
-                ), '{{"null":{{"quantity":null,"size":null}}}}'::json) AS skus
+            SELECT {_STYLE_COLUMNS}
             FROM products_style style WHERE style.product_id = %(product_id)s ORDER BY style.id
         ) entry
     )) AS results
 ) answer
+"""  # noqa: S608 - constants only
+
+# Indexes: the primary key.
+_STYLE = f"""
+SELECT {_MARK}row_to_json(entry)::text FROM (
+    SELECT {_STYLE_COLUMNS}
+    FROM products_style style
+    WHERE style.id = %(style_id)s AND style.product_id = %(product_id)s
+) entry
 """  # noqa: S608 - constants only
 
 # Indexes: related_by_product, and licence_by_product for each related product.
@@ -169,6 +183,12 @@ def product_detail(product_id: int, *, campus: str) -> Read | None:
 def product_styles(product_id: int) -> Read:
     """The styles answer; an unknown product has no results (contract 1.1)."""
     return _read(_STYLES, {"product_id": product_id})
+
+
+def product_style(product_id: int, style_id: int) -> Read | None:
+    """One entry of the styles answer; None where the product has no such style."""
+    found = fetch_marked(_STYLE, {"product_id": product_id, "style_id": style_id})
+    return None if found is None else Read(*found)
 
 
 def related_ids(product_id: int) -> Read:

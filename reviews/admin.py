@@ -161,7 +161,7 @@ class ReviewAdmin(ProductLink, PublishedModelAdmin):
         for review in list(queryset):
             try:
                 services.moderate_review(review_id=review.pk, moderation=moderation)
-            except Review.DoesNotExist:
+            except services.UnknownReview:
                 gone += 1
                 continue
             done += 1

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import orjson
 from django.http import QueryDict
 from drf_spectacular.utils import (
     OpenApiParameter,
@@ -12,16 +13,21 @@ from drf_spectacular.utils import (
 from rest_framework import serializers
 
 from atelier.core.errors import Invalid, NotFound
+from atelier.core.fields import Changes, TextField
 from atelier.core.numbers import whole_number
 from atelier.core.schema import (
     BUSY,
+    GUARDED,
     ID,
     ID_OR_DIGITS,
     LEGACY_TEXT,
     PAGE_PARAMETERS,
     READ,
     WITHHELD,
+    problems,
+    secured,
 )
+from reviews.models import Moderation, Review
 
 INVALID_PRODUCT = "Error: invalid product_id provided"
 INVALID_REVIEW = "Error: Review body contains invalid entries"
@@ -66,18 +72,6 @@ class IdField(serializers.Field):
         return value
 
 
-class TextField(serializers.CharField):
-    """Text kept as it came, white space included; PostgreSQL takes no NUL and no surrogates."""
-
-    def __init__(self, **kwargs: Any) -> None:
-        super().__init__(trim_whitespace=False, **kwargs)
-
-    def to_internal_value(self, data: Any) -> str:
-        if not isinstance(data, str):
-            raise serializers.ValidationError("Not a string.")
-        return super().to_internal_value(data)
-
-
 class NewReview(serializers.Serializer):
     product_id = IdField()
     rating = serializers.IntegerField(min_value=1, max_value=5)
@@ -110,6 +104,26 @@ def new_review(data: Any) -> dict[str, Any]:
     fields["reviewer_email"] = fields.pop("email")
     fields["photo_urls"] = fields.pop("photos")
     return fields
+
+
+class ReviewChanges(Changes):
+    """What a moderator may change; what a visitor wrote stays as it is."""
+
+    moderation = serializers.ChoiceField(choices=Moderation.choices)
+    response = TextField(max_length=MAX_BODY, allow_null=True, allow_blank=False)
+
+
+class ModeratedReview(serializers.Serializer):
+    review_id = serializers.IntegerField(source="id")
+    product_id = serializers.IntegerField()
+    moderation = serializers.ChoiceField(choices=Moderation.choices)
+    listed = serializers.BooleanField(source="is_listed")
+    response = serializers.CharField(allow_null=True, source="staff_response")
+
+
+def moderated_review(review: Review) -> bytes:
+    """A review as its moderator is shown it, as JSON."""
+    return orjson.dumps(ModeratedReview(review).data)
 
 
 class ReviewPhotoEntry(serializers.Serializer):
@@ -231,4 +245,35 @@ REPORT_SCHEMA: dict[str, Any] = {
     "operation_id": "reviews_report",
     "summary": "Report a review, once a visitor",
     "description": f"Hides it, unless a moderator has approved it. {_ONCE}",
+}
+MODERATION = "moderation"
+MODERATE_SCHEMA: dict[str, Any] = {
+    "operation_id": "reviews_moderate",
+    "summary": "Approve, reject or answer a review",
+    "description": (
+        "A rejected review leaves list and meta; an approved one shows, whatever is reported. The "
+        "response null shows the imported one again. An unknown key is refused."
+    ),
+    "parameters": [_REVIEW_ID],
+    "request": ReviewChanges,
+    "responses": {
+        (200, "application/json"): ModeratedReview,
+        **problems(400, 404, 413, *GUARDED),
+    },
+    **secured(MODERATION),
+}
+DELETE_SCHEMA: dict[str, Any] = {
+    "operation_id": "reviews_delete",
+    "summary": "Delete a review with its votes and reports",
+    "description": (
+        "An imported review comes back with the next import that holds it; one that is rejected "
+        "stays away."
+    ),
+    "parameters": [_REVIEW_ID],
+    "request": None,
+    "responses": {
+        204: OpenApiResponse(description="Deleted."),
+        **problems(404, *GUARDED),
+    },
+    **secured(MODERATION),
 }

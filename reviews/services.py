@@ -9,7 +9,7 @@ from django.db.models import F, Min
 from psycopg.errors import ForeignKeyViolation
 
 from atelier.core.database import violated_constraint
-from atelier.core.errors import Invalid
+from atelier.core.errors import Invalid, NotFound
 from atelier.core.publishing import EPOCH, confirm, publish
 from licensing import services as licensing
 from products.models import Product
@@ -37,6 +37,13 @@ class InvalidReview(Invalid):
 
     def __init__(self) -> None:
         super().__init__("Error: Review body contains invalid entries")
+
+
+class UnknownReview(NotFound):
+    code = "unknown_review"
+
+    def __init__(self) -> None:
+        super().__init__("There is no such review.")
 
 
 def create_review(
@@ -110,13 +117,11 @@ def report_review(*, review_id: int, visitor: UUID, address: str | None = None) 
 def moderate_review(*, review_id: int, moderation: Moderation) -> None:
     """Take a moderator's decision. A rejected review leaves list and meta; others count.
 
-    Raises Review.DoesNotExist.
+    Raises UnknownReview.
     """
-    product_id = Review.objects.values_list("product_id", flat=True).get(pk=review_id)
+    product_id = _product_of(review_id)
     with publish(reviews_scope(product_id)) as publication:
-        # In the order of an import: the counters, then the review.
-        ReviewMeta.objects.select_for_update().filter(pk=product_id).first()
-        review = Review.objects.select_for_update().get(pk=review_id)
+        review = _locked(review_id, product_id)
         counted, counts = review.moderation != Moderation.REJECTED, moderation != "rejected"
         Review.objects.filter(pk=review_id).update(moderation=moderation)
         if counted != counts:
@@ -127,11 +132,41 @@ def moderate_review(*, review_id: int, moderation: Moderation) -> None:
 def respond_to_review(*, review_id: int, response: str | None) -> None:
     """Set the staff's answer below a review, or with None show the imported one again.
 
-    Raises Review.DoesNotExist.
+    Raises UnknownReview.
     """
-    product_id = Review.objects.values_list("product_id", flat=True).get(pk=review_id)
+    with publish(reviews_scope(_product_of(review_id))):
+        if not Review.objects.filter(pk=review_id).update(staff_response=response):
+            raise UnknownReview
+
+
+def change_review(*, review_id: int, changes: Mapping[str, str | None]) -> Review:
+    """Take a moderator's `moderation` and `response`, those that are given; the review after it.
+
+    Raises UnknownReview.
+    """
+    product_id = _product_of(review_id)
     with publish(reviews_scope(product_id)):
-        Review.objects.filter(pk=review_id).update(staff_response=response)
+        if "moderation" in changes:
+            moderate_review(review_id=review_id, moderation=Moderation(str(changes["moderation"])))
+        if "response" in changes:
+            respond_to_review(review_id=review_id, response=changes["response"])
+        return Review.objects.get(pk=review_id)
+
+
+def delete_review(*, review_id: int) -> int:
+    """Delete a review with its photos, ratings, votes and reports, and count it no longer; the
+    product's id.
+
+    Raises UnknownReview. Locks the product's ReviewMeta, then the review. An import that holds the
+    review makes it anew: what shall stay away is rejected.
+    """
+    product_id = _product_of(review_id)
+    with publish(reviews_scope(product_id), meta_scope(product_id)):
+        review = _locked(review_id, product_id)
+        if review.moderation != Moderation.REJECTED:
+            _count(review, sign=-1)
+        review.delete()
+    return product_id
 
 
 def rebuild_review_meta(*, batch: int, progress: Callable[[int], None]) -> int:
@@ -185,6 +220,23 @@ def recount_counts() -> int:
 def review_counts() -> dict[str, str]:
     """The counters of ReviewMeta, each with the SQL that counts it over a product's reviews."""
     return dict(sql.COUNTS)
+
+
+def _product_of(review_id: int) -> int:
+    found = sql.product_of_review(review_id)
+    if found is None:
+        raise UnknownReview
+    _, product_id = found
+    return product_id
+
+
+def _locked(review_id: int, product_id: int) -> Review:
+    """The review, in the order of an import: the counters, then the review."""
+    ReviewMeta.objects.select_for_update().filter(pk=product_id).first()
+    review = Review.objects.select_for_update().filter(pk=review_id).first()
+    if review is None:
+        raise UnknownReview
+    return review
 
 
 def _first_product_from(product_id: int) -> int | None:

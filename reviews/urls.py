@@ -19,4 +19,9 @@ urlpatterns = [
         ReviewViewSet.as_view({"put": "report"}),
         name="review-report",
     ),
+    re_path(
+        r"^reviews/(?P<review_id>[^/]+)/?$",
+        ReviewViewSet.as_view({"patch": "moderate", "delete": "destroy"}),
+        name="review-detail",
+    ),
 ]

@@ -4,8 +4,10 @@ from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from drf_spectacular.utils import extend_schema
 
+from atelier.core.callers import record, require
+from atelier.core.fields import read_body
 from atelier.core.pagination import Page
-from atelier.core.responses import json_answer, no_content
+from atelier.core.responses import changed, json_answer, no_content
 from atelier.core.viewsets import PublicViewSet, json_body
 from atelier.core.visitors import peer_address, remember, visitor_of
 from licensing import services as licensing
@@ -14,6 +16,8 @@ from reviews.models import meta_scope, reviews_scope
 
 
 class ReviewViewSet(PublicViewSet):
+    modern_actions = ("moderate", "destroy")
+
     @extend_schema(**serializers.LIST_SCHEMA)
     def list(self, request: HttpRequest) -> HttpResponseBase:
         product_id = serializers.product_id_of(request.GET)
@@ -47,6 +51,23 @@ class ReviewViewSet(PublicViewSet):
     @extend_schema(**serializers.REPORT_SCHEMA)
     def report(self, request: HttpRequest, review_id: str) -> HttpResponse:
         return self._count(request, review_id, services.report_review)
+
+    @extend_schema(**serializers.MODERATE_SCHEMA)
+    def moderate(self, request: HttpRequest, review_id: str) -> HttpResponse:
+        caller = require(request, serializers.MODERATION)
+        known = serializers.review_id_of(review_id)
+        changes = read_body(request, serializers.ReviewChanges)
+        review = services.change_review(review_id=known, changes=changes)
+        record(caller, "review moderated", review_id=known, changed=sorted(changes))
+        return changed(serializers.moderated_review(review))
+
+    @extend_schema(**serializers.DELETE_SCHEMA)
+    def destroy(self, request: HttpRequest, review_id: str) -> HttpResponse:
+        caller = require(request, serializers.MODERATION)
+        known = serializers.review_id_of(review_id)
+        product_id = services.delete_review(review_id=known)
+        record(caller, "review deleted", review_id=known, product_id=product_id)
+        return no_content()
 
     def _count(
         self, request: HttpRequest, review_id: str, count: services.CountOnce

@@ -186,7 +186,8 @@ def _print_urls(url: str) -> None:
     print(f"\n  products  {url}/products")
     print(f"  reviews   {url}/reviews?product_id=1")
     print(f"  docs      {url}/docs/")
-    print(f"  admin     {url}/admin/    (account in .env)\n")
+    print(f"  admin     {url}/admin/    (account in .env)")
+    print(f"  tokens    {url}/oauth/token    (client in .env; docs/oauth.md)\n")
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -14,6 +14,7 @@ SEED = "1"
 SAMPLE_STARTED = "sample-started"
 SAMPLE_DONE = "sample-done"
 ADMIN_DONE = "admin-done"
+CLIENT_DONE = "client-done"
 
 
 class Application:
@@ -86,6 +87,26 @@ class Application:
             return False
         self._mark(ADMIN_DONE)
         return True
+
+    def create_client(self) -> bool:
+        """Make the first client of the API, of `.env`. True if it was made now.
+
+        A `.env` from before there were clients names no secret: then none is made.
+        """
+        secret = self.config.text("FIRST_CLIENT_SECRET")
+        if self._is_marked(CLIENT_DONE) or not secret:
+            return False
+        client = self.config.text("FIRST_CLIENT_ID", "first")
+        made = self._manage(
+            "create_client",
+            "The first client",
+            "--id",
+            client,
+            "--if-missing",
+            more={"CLIENT_SECRET": secret},
+        )
+        self._mark(CLIENT_DONE)
+        return "client_secret=" in made
 
     def _sample_size(self) -> int:
         return self.config.number("SAMPLE_PRODUCTS", 2000)

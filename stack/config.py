@@ -159,6 +159,7 @@ def create_env_file(checkout: Path = CHECKOUT, environ: Mapping[str, str] = os.e
         "SECRET_KEY": dotenv.secret_key,
         "ADMIN_PASSWORD": dotenv.password,
         "DELIVERY_KEYS": dotenv.secret_key,
+        "FIRST_CLIENT_SECRET": dotenv.secret_key,
         "ATELIER_STATE_DIR": lambda: str(state),
         "STATIC_ROOT": lambda: str(state / "static"),
         "DATABASE_URL": lambda: postgres_url(state / "run" / "postgres"),

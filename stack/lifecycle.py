@@ -136,6 +136,7 @@ class Stack:
         self._prepare_site()
         self._import_sample()
         self._create_admin()
+        self._create_client()
         nginx_files.install(self.config, self.nginx)
         for name in BACKGROUND:
             self.client.start(name)
@@ -278,6 +279,15 @@ class Stack:
         if self.application.create_admin():
             name = self.config.text("ADMIN_USERNAME", "admin")
             self.say(f"staff account {name} made, password {self.config.text('ADMIN_PASSWORD')}")
+
+    def _create_client(self) -> None:
+        if self.application.create_client():
+            client = self.config.text("FIRST_CLIENT_ID", "first")
+            secret = self.config.text("FIRST_CLIENT_SECRET")
+            self.say(f"client {client} of the tenant default made; a token for it:")
+            self.say(
+                f"curl -u {client}:{secret} -d grant_type=client_credentials {self.url}/oauth/token"
+            )
 
     def _renew(self, instance: str) -> None:
         """HUP: the master keeps its socket, so that waiting requests are not lost."""

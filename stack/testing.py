@@ -197,6 +197,7 @@ class TestStack:
             "HTTP_PORT": str(_free_port()),
             "SECRET_KEY": dotenv.secret_key(),
             "ADMIN_PASSWORD": dotenv.password(),
+            "FIRST_CLIENT_SECRET": dotenv.secret_key(),
             "SAMPLE_PRODUCTS": "20",
             "WEB_WORKERS": "1",
         }

@@ -46,6 +46,9 @@ ENVIRON = {
     "DELIVERY_ALLOWED_NETWORKS": "",
     "DELIVERIES_KEPT_DAYS": "7",
     "WORKER_CONCURRENCY": "8",
+    "ACCESS_TOKEN_SECONDS": "3600",
+    "CLIENT_RATE": "0",
+    "OPEN_WITHOUT_TOKENS": "false",
     "DATABASE_STATEMENT_TIMEOUT_MS": "0",
     "DATABASE_LOCK_TIMEOUT_MS": "0",
     "DATABASE_WRITE_TIMEOUT_MS": "0",
@@ -61,7 +64,10 @@ os.environ.update(ENVIRON)
 os.environ.update(_services.environ)
 django.setup()
 # The real one takes 0.3 s a user.
-django.conf.settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+django.conf.settings.PASSWORD_HASHERS = [
+    "django.contrib.auth.hashers.MD5PasswordHasher",
+    "users.hashers.SecretHasher",
+]
 
 
 def pytest_unconfigure() -> None:

@@ -1,13 +1,13 @@
-"""What `manage.py check` says of settings that do not fit together."""
+"""What `manage.py check`, and every start, says of settings that do not fit together."""
 
 from typing import Any
 
 from django.conf import settings
-from django.core.checks import Error, register
+from django.core.checks import CheckMessage, Error, Tags, Warning, register
 
 
 @register()
-def deliveries_can_be_signed(app_configs: Any, **kwargs: Any) -> list[Error]:
+def deliveries_can_be_signed(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
     if not settings.CALLBACK_URL or settings.DELIVERY_KEYS:
         return []
     return [
@@ -15,5 +15,19 @@ def deliveries_can_be_signed(app_configs: Any, **kwargs: Any) -> list[Error]:
             "CALLBACK_URL is set, and DELIVERY_KEYS is empty.",
             hint="Set DELIVERY_KEYS to a random text that the receiver knows too.",
             id="core.E001",
+        )
+    ]
+
+
+@register(Tags.security)
+def closed_without_tokens(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
+    """Account and profile routes are open to anybody on a developer's machine at most."""
+    if not settings.OPEN_WITHOUT_TOKENS or settings.DEBUG:
+        return []
+    return [
+        Warning(
+            "OPEN_WITHOUT_TOKENS is on: anybody can read and change accounts and profiles.",
+            hint="Set OPEN_WITHOUT_TOKENS=false, or DEBUG=true on a developer's machine.",
+            id="core.W001",
         )
     ]

@@ -34,3 +34,27 @@ class Withheld(AtelierError):
     def __init__(self, message: str, *, blocked_by: str) -> None:
         super().__init__(message)
         self.blocked_by = blocked_by
+
+
+class Unauthenticated(AtelierError):
+    """Nobody is known to ask; `credentials_failed` where what was shown did not hold."""
+
+    code = "token_missing"
+    credentials_failed = False
+
+
+class InvalidToken(Unauthenticated):
+    code = "invalid_token"
+    credentials_failed = True
+
+
+class Forbidden(AtelierError):
+    code = "forbidden"
+
+
+class InsufficientScope(Forbidden):
+    code = "insufficient_scope"
+
+    def __init__(self, scope: str) -> None:
+        super().__init__(f"The token does not have the scope {scope}.")
+        self.scope = scope

@@ -5,6 +5,7 @@ Legacy routes answer in plain text, as their clients expect; all others speak
 """
 
 from http import HTTPStatus
+from math import ceil
 from typing import Any
 
 import orjson
@@ -15,6 +16,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from rest_framework import exceptions
 
 from atelier.core import errors
+from atelier.core.callers import challenge
 
 logger = structlog.get_logger(__name__)
 
@@ -26,6 +28,8 @@ STATUS_OF: dict[type[Exception], int] = {
     errors.Invalid: 422,
     errors.Conflict: 409,
     errors.Withheld: 451,
+    errors.Unauthenticated: 401,
+    errors.Forbidden: 403,
     Http404: 404,
     PermissionDenied: 403,
     RequestDataTooBig: 413,
@@ -57,6 +61,10 @@ def handle(error: Exception, context: dict[str, Any]) -> HttpResponse | None:
         response.headers["Link"] = f'<{error.blocked_by}>; rel="blocked-by"'
         # It holds for this caller only, and a cache may keep it otherwise.
         response.headers["Cache-Control"] = "private, no-store"
+    if isinstance(error, exceptions.Throttled):
+        response.headers["Retry-After"] = str(ceil(getattr(error, "wait", None) or 1))
+    if isinstance(error, errors.Unauthenticated | errors.InsufficientScope):
+        response.headers["WWW-Authenticate"] = challenge(error)
     return response
 
 

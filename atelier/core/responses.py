@@ -50,3 +50,20 @@ def no_content() -> HttpResponse:
     response = HttpResponse(status=204)
     del response.headers["Content-Type"]
     return response
+
+
+def changed(body: bytes) -> HttpResponse:
+    """200 with what a write has left."""
+    return HttpResponse(
+        body,
+        content_type="application/json; charset=utf-8",
+        headers={"Cache-Control": "no-store"},
+    )
+
+
+def created(body: bytes, *, location: str) -> HttpResponse:
+    """201 with what was made, and the path where it is."""
+    response = changed(body)
+    response.status_code = 201
+    response.headers["Location"] = location
+    return response

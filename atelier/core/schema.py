@@ -70,3 +70,33 @@ Endpoint = tuple[str, str, str, Callable[..., Any]]
 def without_trailing_slash(endpoints: list[Endpoint]) -> list[Endpoint]:
     """Each route once, though it answers with and without the slash."""
     return [(path.rstrip("/"), regex, method, view) for path, regex, method, view in endpoints]
+
+
+def secured(scope: str) -> dict[str, Any]:
+    """Parts of the description of a route that `require(request, scope)` guards."""
+    return {"auth": [{"oauth2": [scope]}, {"bearer": []}]}
+
+
+def problems(*statuses: int) -> dict[Any, OpenApiResponse]:
+    """Failures of a route that speaks `application/problem+json`."""
+    return {
+        (status, "application/problem+json"): OpenApiResponse(
+            OpenApiTypes.OBJECT, description=PROBLEMS[status]
+        )
+        for status in statuses
+    }
+
+
+PROBLEMS = {
+    400: "The body is no JSON, has an unknown field, or one that does not fit: see `errors`.",
+    401: "There is no token, or it is unknown, expired or revoked: see `WWW-Authenticate`.",
+    403: "The token lacks the scope, or `ntenant` names a tenant that is not the token's.",
+    404: "There is no such row.",
+    409: "Other rows stand in the way; nothing was changed.",
+    413: "The body is over 1 MB.",
+    422: "A row that the body points at does not exist, or may not be pointed at.",
+    429: "The client has used up its rate; ask again after `Retry-After` seconds.",
+    503: "The database is busy; ask again after `Retry-After` seconds.",
+}
+# Failures of every route that needs a token.
+GUARDED = (401, 403, 429, 503)

@@ -1,5 +1,6 @@
 """The viewset that public routes share."""
 
+from collections.abc import Collection
 from http import HTTPStatus
 from typing import Any
 
@@ -24,8 +25,10 @@ class PublicViewSet(ViewSet):
     authentication_classes = ()
     permission_classes = ()
     throttle_classes = ()
-    # Errors of the routes that the legacy API had are plain text.
+    # Errors of the routes that the legacy API had are plain text. Actions that it did not have are
+    # named here: they answer in `application/problem+json`.
     speaks_legacy = True
+    modern_actions: Collection[str] = ()
 
     @classmethod
     def as_view(cls, *args: Any, **kwargs: Any) -> Any:
@@ -41,6 +44,8 @@ class PublicViewSet(ViewSet):
         # A method named like an attribute, such as DISPATCH, must not reach it.
         known = method if method in self.http_method_names else "http_method_not_allowed"
         handler = getattr(self, known, self.http_method_not_allowed)
+        if self.modern_actions and self.action_map.get(method) in self.modern_actions:
+            self.speaks_legacy = False
         try:
             self.admit(request)
             return handler(request, *args, **kwargs)

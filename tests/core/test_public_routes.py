@@ -90,7 +90,7 @@ def test_an_unexpected_error_is_a_500_in_the_legacy_words(client, monkeypatch):
     assert response["X-Request-ID"] == "r-1"
 
 
-@pytest.mark.parametrize("path", ["/products/1//", "/products/1/styles/2", "/reviews/1"])
+@pytest.mark.parametrize("path", ["/products/1//", "/products/1/styles/2/3", "/reviews/1/votes"])
 def test_a_path_below_a_public_one_that_is_none_is_an_ordinary_404(client, path):
     response = client.get(path)
     assert response.status_code == 404

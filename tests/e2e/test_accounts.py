@@ -34,6 +34,7 @@ def stack(receiver: Receiver) -> Iterator[TestStack]:
             "CALLBACK_URL": receiver.url(),
             "DELIVERY_KEYS": KEY,
             "DELIVERY_ALLOWED_NETWORKS": "127.0.0.1",
+            "OPEN_WITHOUT_TOKENS": "true",
         }
     ).start()
     yield started

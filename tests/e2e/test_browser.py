@@ -19,7 +19,7 @@ from tests.factories.products import (
     StyleFactory,
 )
 from tests.factories.reviews import CharacteristicReviewFactory, ReviewFactory, recount
-from tests.factories.users import PASSWORD, AdminFactory
+from tests.factories.users import PASSWORD, AdminFactory, PersonClientFactory, give_token
 
 CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
 DRIVER = shutil.which("chromedriver")
@@ -127,6 +127,9 @@ def shop():
 
 
 def test_pages_of_the_admin_load_without_complaint(staff, live_server, shop):
+    client = PersonClientFactory()
+    give_token(client)
+    tenant = client.tenant_id
     for path in (
         "/admin/",
         "/admin/products/product/",
@@ -142,6 +145,12 @@ def test_pages_of_the_admin_load_without_complaint(staff, live_server, shop):
         "/admin/reviews/characteristic/",
         f"/admin/etl/importrun/{shop.pk}/change/",
         "/admin/users/user/",
+        "/admin/users/tenant/",
+        f"/admin/users/tenant/{tenant}/change/",
+        f"/admin/users/tenant/{tenant}/history/",
+        "/admin/users/client/",
+        "/admin/users/client/add/",
+        "/admin/oauth2_provider/accesstoken/",
         "/admin/password_change/",
     ):
         staff.open(path)
@@ -214,3 +223,33 @@ def test_wrong_password_is_told(browser):
     browser.find("[type=submit]").click()
     browser.wait_for(lambda: "Please enter the correct username" in browser.driver.page_source)
     assert browser.complaints() == []
+
+
+def test_a_person_signs_in_and_allows_a_client(browser, live_server):
+    """That the browser goes to the client's address is enough: the second answers nothing."""
+    admin = AdminFactory()
+    callback = f"{live_server.url}/healthz"
+    elsewhere = "http://127.0.0.1:65530/callback"
+    PersonClientFactory(client_id="office", redirect_uris=f"{callback} {elsewhere}")
+    for target in (callback, elsewhere):
+        browser.open(
+            "/oauth/authorize?response_type=code&client_id=office&scope=moderation&state=s"
+            f"&redirect_uri={target}&code_challenge={'x' * 43}&code_challenge_method=S256"
+        )
+        if target == callback:
+            browser.find("[name=username]").send_keys(admin.username)
+            browser.find("[name=password]").send_keys(PASSWORD)
+            browser.find("[type=submit]").click()
+        browser.wait_for(lambda: "Allow The back office?" in browser.driver.page_source)
+        assert browser.complaints() == []
+        assert browser.find("li").text == "Moderate, answer and delete reviews"
+        width = browser.driver.execute_script("return document.querySelector('main').offsetWidth")
+        # 28 rem and the padding: the stylesheet is there.
+        assert 400 < width < 560
+        if folder := os.environ.get("SCREENSHOTS"):
+            browser.driver.save_screenshot(f"{folder}/authorize.png")
+        browser.find("[name=allow]").click()
+        browser.wait_for(lambda: "code=" in browser.driver.current_url)
+        assert browser.driver.current_url.startswith(target)
+        # Of the client's own pages.
+        browser.complaints()

@@ -172,6 +172,35 @@ def test_staff_pages_have_no_cors_headers(ask):
     assert "Access-Control-Allow-Origin" not in answer.headers
 
 
+def test_a_write_with_a_token_shows_at_once_through_nginx(ask, stack):
+    """The first client of `make up`; a token that is revoked is refused by every instance."""
+    secret = stack.config.text("FIRST_CLIENT_SECRET")
+    form = {"Content-Type": "application/x-www-form-urlencoded"}
+    credentials = f"client_id=first&client_secret={secret}"
+    asked = ask(
+        "POST", "/oauth/token", form, f"grant_type=client_credentials&{credentials}".encode()
+    )
+    assert asked.status == 200
+    token = json.loads(asked.body)["access_token"]
+    shown = {"Authorization": f"Bearer {token}"}
+    made = ask("POST", "/products", shown, b'{"name":"Coat","default_price":"1"}')
+    assert made.status == 201
+    path = made.headers["Location"]
+    for price in range(2, 12):
+        body = json.dumps({"default_price": str(price)}).encode()
+        assert ask("PATCH", path, shown, body).status == 200
+        # A reader's token is dropped, and the answer shared.
+        read = ask("GET", path, shown)
+        assert json.loads(read.body)["default_price"] == f"{price}.00"
+    assert ask("PATCH", path, None, b'{"name":"x"}').status == 401
+    assert ask("DELETE", path, shown).status == 204
+    assert ask("GET", path).status == 404
+    assert {ask("DELETE", path, shown).status for _ in range(9)} == {404}
+    assert ask("POST", "/oauth/revoke", form, f"token={token}&{credentials}".encode()).status == 200
+    time.sleep(1)
+    assert {ask("DELETE", path, shown).status for _ in range(9)} == {401}
+
+
 def test_unknown_host_gets_no_answer_at_all(ask):
     with pytest.raises(ConnectionResetError):
         ask("GET", "/products", headers={"Host": "elsewhere.example"})

@@ -1,11 +1,19 @@
-"""Accounts, and users of the staff; the password of each of these is `PASSWORD`."""
+"""Accounts; users of the staff, whose password is `PASSWORD`; tenants, clients and tokens."""
+
+import secrets
+from collections.abc import Collection
+from datetime import timedelta
 
 import factory
+from django.utils import timezone
 from factory.django import DjangoModelFactory, Password
+from oauth2_provider.models import AccessToken
 
-from users.models import Account, SubscriptionStatus, User
+from users.models import Account, Client, Scope, SubscriptionStatus, Tenant, User
+from users.services.tokens import digest_of
 
 PASSWORD = "correct horse battery staple"
+SECRET = "a-secret-that-is-long-enough-for-tests"
 
 
 class UserFactory(DjangoModelFactory):
@@ -30,3 +38,61 @@ class AccountFactory(DjangoModelFactory):
 
     ip = "192.0.2.7"
     subscription_status = SubscriptionStatus.EXPIRED
+
+
+class TenantFactory(DjangoModelFactory):
+    class Meta:
+        model = Tenant
+        # A migration makes `default`, which tests that empty the tables take away.
+        django_get_or_create = ("name",)
+
+    name = "default"
+
+
+class ClientFactory(DjangoModelFactory):
+    """A service's, with every scope; its secret is `SECRET`."""
+
+    class Meta:
+        model = Client
+
+    client_id = factory.Sequence(lambda number: f"client{number}")
+    name = "A service"
+    tenant = factory.SubFactory(TenantFactory)
+    client_secret = SECRET
+    client_type = Client.CLIENT_CONFIDENTIAL
+    authorization_grant_type = Client.GRANT_CLIENT_CREDENTIALS
+    allowed_scopes = factory.LazyFunction(lambda: list(Scope.values))
+
+
+class PersonClientFactory(ClientFactory):
+    """One that acts for people."""
+
+    name = "The back office"
+    authorization_grant_type = Client.GRANT_AUTHORIZATION_CODE
+    redirect_uris = "https://office.example/callback"
+
+
+def give_token(
+    client: Client | None = None,
+    *,
+    scopes: Collection[str] = tuple(Scope.values),
+    user: User | None = None,
+    seconds: int = 600,
+) -> str:
+    """A token as the toolkit stores it: only its digest is kept."""
+    token = secrets.token_urlsafe(22)
+    row = AccessToken(
+        application=client or ClientFactory(),
+        user=user,
+        scope=" ".join(scopes),
+        expires=timezone.now() + timedelta(seconds=seconds),
+    )
+    row._raw_token = token
+    row.save()
+    assert row.token_checksum == digest_of(token)
+    return token
+
+
+def bearer(token: str) -> dict[str, str]:
+    """The header that shows a token."""
+    return {"authorization": f"Bearer {token}"}

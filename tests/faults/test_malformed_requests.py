@@ -275,7 +275,9 @@ def test_f11_a_hostile_path_is_answered(client, segment, slash):
         ("GET", f"/openapi.yaml{segment}"),
     ):
         response = send(client, method, path + slash)
-        assert response.status_code in {200, 204, 404}
+        # A review itself is for moderators, who do not read it there.
+        read = path != f"/reviews/{segment}"
+        assert response.status_code in ({200, 204, 404} if read else {404, 405, 422})
     assert Review.objects.get().vote_count == 0
 
 

@@ -74,7 +74,7 @@ def test_a_change_of_a_product_is_timed_and_tags_its_answers(get_json, tagged):
 
 
 def test_a_change_of_an_unknown_product_is_an_error_and_tags_nothing(tagged):
-    with tagged, pytest.raises(Product.DoesNotExist):
+    with tagged, pytest.raises(services.UnknownProduct):
         services.update_product(product_id=404, changes={"slogan": "New"})
     assert tagged.scopes == set()
 

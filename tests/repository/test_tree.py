@@ -49,7 +49,7 @@ def test_the_example_holds_no_secret_value():
         for line in (ROOT / ".env.example").read_text().splitlines()
         if line and not line.startswith("#")
     )
-    assert rows["SECRET_KEY"] == rows["ADMIN_PASSWORD"] == ""
+    assert rows["SECRET_KEY"] == rows["ADMIN_PASSWORD"] == rows["FIRST_CLIENT_SECRET"] == ""
 
 
 def test_files_are_small_and_end_in_a_newline():

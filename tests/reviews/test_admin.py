@@ -207,7 +207,7 @@ def test_decisions_commit_one_by_one(admin_client, review, monkeypatch):
 
     def fail_at_11(*, review_id, moderation):
         if review_id == 11:
-            raise Review.DoesNotExist
+            raise services.UnknownReview
         moderate(review_id=review_id, moderation=moderation)
 
     monkeypatch.setattr("reviews.admin.services.moderate_review", fail_at_11)

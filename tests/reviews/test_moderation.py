@@ -152,9 +152,9 @@ def test_decisions_and_answers_tag_what_shows_them(review):
 
 
 def test_an_unknown_review_is_an_error_and_tags_nothing():
-    with pytest.raises(Review.DoesNotExist):
+    with pytest.raises(services.UnknownReview):
         services.moderate_review(review_id=404, moderation=Moderation.APPROVED)
-    with pytest.raises(Review.DoesNotExist):
+    with pytest.raises(services.UnknownReview):
         services.respond_to_review(review_id=404, response="Hello?")
     assert not CacheScope.objects.exists()
 

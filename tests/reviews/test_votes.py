@@ -16,6 +16,7 @@ from reviews import services
 from reviews.models import HelpfulVote, Moderation, Review, ReviewReport, reviews_scope
 from tests.factories.products import ProductFactory
 from tests.factories.reviews import ReviewFactory, recount
+from tests.factories.users import give_token
 from tests.threads import Aside
 from tests.waiting import wait_for_blocked
 
@@ -330,3 +331,15 @@ def test_a_repeated_vote_is_answered_when_no_older_tag_is_left(review):
         assert not services.mark_helpful(review_id=12, visitor=visitor)
         assert redis.get(key) == after
     redis.delete(key)
+
+
+def test_f21_many_tokens_are_one_voter(review):
+    """Whoever has many clients' tokens, or asks for a new one each time, is no crowd."""
+    for verb, counted in (("helpful", "vote_count"), ("report", "report_count")):
+        for _ in range(5):
+            browser = Client(SERVER_NAME="localhost")
+            shown = {"authorization": f"Bearer {give_token()}"}
+            response = browser.put(f"/reviews/{review.pk}/{verb}", headers=shown)
+            assert response.status_code == 204
+        review.refresh_from_db()
+        assert getattr(review, counted) == 1

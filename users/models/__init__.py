@@ -1,6 +1,20 @@
-"""What is true of the people who use the site and of those who run it, one module a subject."""
+"""What is true of those who use the site, call it and run it, one module a subject."""
 
 from users.models.accounts import Account, SubscriptionStatus, user_scope
+from users.models.oauth import EVERYTHING, Client, Revocation, Scope
 from users.models.staff import User
+from users.models.tenants import DEFAULT_TENANT, Tenant, TenantQuerySet
 
-__all__ = ["Account", "SubscriptionStatus", "User", "user_scope"]
+__all__ = [
+    "DEFAULT_TENANT",
+    "EVERYTHING",
+    "Account",
+    "Client",
+    "Revocation",
+    "Scope",
+    "SubscriptionStatus",
+    "Tenant",
+    "TenantQuerySet",
+    "User",
+    "user_scope",
+]

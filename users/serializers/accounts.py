@@ -12,6 +12,7 @@ from atelier.core.numbers import whole_number
 from atelier.core.schema import BUSY_JSON, ID, LegacyFailure
 from users.models import SubscriptionStatus
 
+ACCOUNTS = "accounts"
 UNREADABLE = "The body must be a JSON object."
 INVALID_USERID = "userid must be a positive integer."
 INVALID_IP = "ip must be an IP address."

@@ -3,6 +3,7 @@
 from django.http import HttpRequest, HttpResponse
 from drf_spectacular.utils import extend_schema
 
+from atelier.core.callers import require
 from atelier.core.responses import private_json
 from atelier.core.viewsets import ServiceViewSet, json_body
 from users.serializers import accounts as serializers
@@ -10,6 +11,9 @@ from users.services import accounts as services
 
 
 class AccountViewSet(ServiceViewSet):
+    def admit(self, request: HttpRequest) -> None:
+        require(request, serializers.ACCOUNTS)
+
     @extend_schema(**serializers.LOGIN_SCHEMA)
     def login(self, request: HttpRequest) -> HttpResponse:
         body = json_body(request, complaint=serializers.UNREADABLE)

@@ -1,9 +1,12 @@
 import hashlib
 import hmac
+import re
+import time
 
 import pytest
 
 from atelier.core.deliveries.signing import signature_of, verifies
+from tests.repository.checkout import ROOT
 
 BODY = b'{"userid":1,"region":"Canada","subscriptionStatus":"None"}'
 
@@ -31,3 +34,17 @@ def test_another_body_and_another_time_do_not_verify(body, now):
 @pytest.mark.parametrize("signature", ["", "t=100", "v1=00", "t=x,v1=00", "t=1,t=100,v1=00", "é"])
 def test_what_is_no_signature_does_not_verify(signature):
     assert not verifies(signature, BODY, key="key", now=100)
+
+
+def test_what_the_documents_tell_receivers_to_do_works():
+    text = (ROOT / "docs" / "deliveries.md").read_text()
+    (block,) = re.findall(r"^```python\n(.*?)^```", text, re.DOTALL | re.MULTILINE)
+    told = {}
+    exec(block, told)  # noqa: S102 - our own document
+    now = int(time.time())
+    signature = signature_of(BODY, at=now, keys=["new", "old"])
+    assert told["is_ours"](signature, BODY, "new")
+    assert told["is_ours"](signature, BODY, "old")
+    assert not told["is_ours"](signature, BODY, "another")
+    assert not told["is_ours"](signature, BODY + b" ", "new")
+    assert not told["is_ours"](signature_of(BODY, at=now - 400, keys=["new"]), BODY, "new")

@@ -16,7 +16,7 @@ class Migration(migrations.Migration):
     dependencies = [
         ("core", "0004_deliveries"),
         ("licensing", "0001_regions_networks_licences"),
-        ("users", "0001_users"),
+        ("users", "0004_revocations"),
     ]
     operations = [
         migrations.CreateModel(

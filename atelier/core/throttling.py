@@ -1,0 +1,98 @@
+"""How often a client may call, counted over all instances in Redis.
+
+A process takes a share of a second's requests at a time, so that few of them wait for Redis: no
+client gets more than its rate, and may get less by what the instances hold unused at the end of a
+second. Where Redis is away nobody is refused.
+"""
+
+import threading
+import time
+from typing import Any
+
+from django.conf import settings
+from django_redis import get_redis_connection
+from redis import RedisError
+from rest_framework.exceptions import Throttled
+from rest_framework.request import Request
+from rest_framework.throttling import BaseThrottle
+
+from atelier.core.tags import Breaker
+
+# A fiftieth of a second's requests at a time.
+SHARES = 50
+KEPT_SECONDS = 5
+MOST_CLIENTS = 5000
+
+breaker = Breaker()
+
+
+class ClientThrottle(BaseThrottle):
+    """CLIENT_RATE requests a second for each client; the view must say whose the request is."""
+
+    def allow_request(self, request: Request, view: Any) -> bool:
+        return is_within_rate(view.caller.client_id)
+
+    def wait(self) -> float:
+        return 1
+
+
+class _Shares:
+    """What this process may still let pass, by client, in the second it was taken for."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._left: dict[str, tuple[int, int]] = {}
+
+    def take(self, client: str, second: int) -> bool:
+        with self._lock:
+            taken_for, left = self._left.get(client, (0, 0))
+            if taken_for != second or left <= 0:
+                return False
+            self._left[client] = (second, left - 1)
+            return True
+
+    def add(self, client: str, second: int, number: int) -> None:
+        with self._lock:
+            taken_for, left = self._left.get(client, (0, 0))
+            if len(self._left) >= MOST_CLIENTS:
+                self._left.clear()
+            self._left[client] = (second, number + (left if taken_for == second else 0))
+
+
+_shares = _Shares()
+
+
+def check_rate(client: str) -> None:
+    """Raises Throttled where the client has used up this second."""
+    if not is_within_rate(client):
+        raise Throttled(wait=1)
+
+
+def is_within_rate(client: str) -> bool:
+    """Count a request of the client; False where it is one too many."""
+    rate = settings.CLIENT_RATE
+    if not rate or not client:
+        return True
+    second = int(time.time())
+    return _shares.take(client, second) or _take_share(client, second, rate)
+
+
+def _take_share(client: str, second: int, rate: int) -> bool:
+    if breaker.is_open():
+        return True
+    wanted = max(1, rate // SHARES)
+    key = f"rate:{client}:{second}"
+    try:
+        with get_redis_connection("default").pipeline(transaction=False) as pipeline:
+            pipeline.incrby(key, wanted)
+            pipeline.expire(key, KEPT_SECONDS)
+            taken, _ = pipeline.execute()
+    except RedisError:
+        breaker.failed()
+        return True
+    breaker.succeeded()
+    granted = min(wanted, rate - (taken - wanted))
+    if granted <= 0:
+        return False
+    _shares.add(client, second, granted - 1)
+    return True

@@ -1,0 +1,17 @@
+"""What `manage.py check` says of settings."""
+
+import pytest
+from django.core.checks import run_checks
+
+
+@pytest.mark.parametrize(
+    ("url", "keys", "found"),
+    [
+        ("", [], []),
+        ("https://shop.example/", ["key"], []),
+        ("https://shop.example/", [], ["core.E001"]),
+    ],
+)
+def test_announcements_need_a_key_to_be_signed_with(settings, url, keys, found):
+    settings.CALLBACK_URL, settings.DELIVERY_KEYS = url, keys
+    assert [error.id for error in run_checks() if error.id.startswith("core.")] == found

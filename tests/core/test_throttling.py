@@ -1,0 +1,94 @@
+"""The rate of a client, over all processes; nobody is refused where Redis is away."""
+
+import socket
+import time
+
+import pytest
+from django.core.cache import caches
+
+from atelier.core import throttling
+from atelier.core.throttling import _Shares, is_within_rate
+from tests.factories.users import ClientFactory, bearer, give_token
+
+
+@pytest.fixture(autouse=True)
+def fresh(monkeypatch):
+    """A process that has taken no share, in a second that does not end during the test."""
+    monkeypatch.setattr(throttling, "_shares", _Shares())
+    monkeypatch.setattr(throttling, "breaker", throttling.Breaker())
+    second = [int(time.time())]
+    monkeypatch.setattr(throttling.time, "time", lambda: second[0])
+    caches["default"].clear()
+    return second
+
+
+def admitted(client, tries):
+    return sum(is_within_rate(client) for _ in range(tries))
+
+
+@pytest.mark.parametrize("rate", [1, 3, 49, 50, 51, 250, 1000])
+def test_a_client_gets_its_rate_and_no_more(settings, fresh, rate):
+    settings.CLIENT_RATE = rate
+    assert admitted("a", rate + 20) == rate
+    assert admitted("b", 1) == 1
+    fresh[0] += 1
+    assert admitted("a", rate + 20) == rate
+
+
+def test_several_processes_together_get_the_rate_of_one(settings, monkeypatch):
+    settings.CLIENT_RATE = 500
+    total = 0
+    for _ in range(3):
+        monkeypatch.setattr(throttling, "_shares", _Shares())
+        total += admitted("a", 300)
+    assert total == 500
+
+
+def test_few_requests_ask_redis(settings, monkeypatch):
+    settings.CLIENT_RATE = 1000
+    asked = []
+    connect = throttling.get_redis_connection
+    monkeypatch.setattr(
+        throttling, "get_redis_connection", lambda name: asked.append(name) or connect(name)
+    )
+    assert admitted("a", 400) == 400
+    assert len(asked) == 20
+
+
+def test_no_rate_is_no_limit(settings):
+    settings.CLIENT_RATE = 0
+    assert admitted("a", 100) == 100
+
+
+def test_f5_nobody_is_refused_where_redis_is_away(settings, monkeypatch):
+    """A port that nobody listens on, and one that accepts and never answers."""
+    from redis import ConnectionPool, Redis
+
+    settings.CLIENT_RATE = 1
+    with socket.socket() as mute:
+        mute.bind(("127.0.0.1", 0))
+        where = {"port": mute.getsockname()[1], "socket_timeout": 0.05}
+        gone = Redis(connection_pool=ConnectionPool(**where))
+        monkeypatch.setattr(throttling, "get_redis_connection", lambda name: gone)
+        assert admitted("a", 100) == 100
+        assert throttling.breaker.is_open()
+        monkeypatch.setattr(throttling, "breaker", throttling.Breaker())
+        mute.listen()
+        began = time.monotonic()
+        assert admitted("a", 1000) == 1000
+        # Three time-outs until the breaker opens.
+        assert time.monotonic() - began < 1
+
+
+@pytest.mark.django_db
+def test_one_request_too_many_is_told_when_to_come_back(client, settings):
+    settings.CLIENT_RATE = 2
+    token = bearer(give_token(ClientFactory()))
+    statuses = [client.delete("/products/404", headers=token).status_code for _ in range(3)]
+    assert statuses == [404, 404, 429]
+    refused = client.delete("/products/404", headers=token)
+    assert refused["Retry-After"] == "1"
+    assert refused["Content-Type"] == "application/problem+json"
+    other = bearer(give_token(ClientFactory()))
+    assert client.delete("/products/404", headers=other).status_code == 404
+    assert client.get("/products").status_code == 200

@@ -1,0 +1,105 @@
+"""The routes /oauth and below (RFC 6749, 7009, 7636 and 7662)."""
+
+from typing import Any
+from urllib.parse import urlsplit
+
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
+from django.utils.decorators import method_decorator
+from django.views import View
+from django.views.decorators.csrf import csrf_exempt
+from oauth2_provider import views as toolkit
+from oauth2_provider.views.mixins import OAuthLibMixin
+from oauthlib.common import Request
+
+from atelier.core.middleware import content_policy
+from users.models import Client
+from users.services.tokens import digest_of, read_token
+
+
+class FormOnly:
+    """Refuses what is no POST, and parameters that no column could hold, as RFC 6749 has it."""
+
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        if request.method != "POST":
+            return refusal("invalid_request", "Only POST.", status=405, Allow="POST")
+        if any("\0" in value for values in request.POST.lists() for value in values[1]):
+            return refusal("invalid_request", "A parameter holds a NUL.")
+        return super().dispatch(request, *args, **kwargs)  # type: ignore[misc]
+
+
+@method_decorator(csrf_exempt, name="dispatch")
+class TokenView(FormOnly, toolkit.TokenView):
+    """A token for a client's credentials, for a code with its verifier, or for a refresh token."""
+
+    def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        return self.authorization_flow_token_response(request)
+
+
+@method_decorator(csrf_exempt, name="dispatch")
+class RevokeView(FormOnly, toolkit.RevokeTokenView):
+    """Ends a token of the asking client, with what came of it; 200 for an unknown one as well."""
+
+
+@method_decorator(csrf_exempt, name="dispatch")
+class IntrospectView(FormOnly, OAuthLibMixin, View):
+    """Tells a client what a token of its own tenant is worth."""
+
+    def post(self, request: HttpRequest) -> HttpResponse:
+        core = self.get_oauthlib_core()
+        asked = Request(*core._extract_params(request))
+        if not core.server.request_validator.authenticate_client(asked):
+            return refusal("invalid_client", "", 401, **{"WWW-Authenticate": "Basic"})
+        if asked.client.client_type != asked.client.CLIENT_CONFIDENTIAL:
+            return refusal("unauthorized_client", "A client without a secret may not ask.", 403)
+        found = read_token(digest_of(request.POST.get("token", "")))
+        if found is None or found[0].tenant_id != asked.client.tenant_id:
+            return JsonResponse({"active": False})
+        caller, _, expires = found
+        return JsonResponse(
+            {
+                "active": True,
+                "scope": " ".join(sorted(caller.scopes)),
+                "client_id": caller.client_id,
+                "token_type": "Bearer",
+                "exp": expires,
+                "tenant": caller.tenant,
+            }
+            | ({} if caller.user_id is None else {"sub": str(caller.user_id)})
+        )
+
+
+class AuthorizeView(toolkit.AuthorizationView):
+    """Asks a signed-in person whether a client may act in their name."""
+
+    template_name = "users/authorize.html"
+    http_method_names = ["get", "head", "post", "options"]
+
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        parameters = [*request.GET.lists(), *request.POST.lists()]
+        if any("\0" in value for values in parameters for value in values[1]):
+            return refusal("invalid_request", "A parameter holds a NUL.")
+        return super().dispatch(request, *args, **kwargs)
+
+    def form_valid(self, form: Any) -> HttpResponse:
+        """The form's fields come from the browser: they may name a client that does not exist."""
+        if not Client.objects.filter(client_id=form.cleaned_data["client_id"]).exists():
+            return refusal("invalid_client", "There is no such client.")
+        return super().form_valid(form)
+
+    def form_invalid(self, form: Any) -> HttpResponse:
+        return refusal("invalid_request", "The form is not the one that was shown.")
+
+    def render_to_response(self, context: dict[str, Any], **kwargs: Any) -> HttpResponse:
+        """The form leads back to the client, which browsers hold to the page's policy."""
+        response = super().render_to_response(context, **kwargs)
+        target = urlsplit(str(context.get("redirect_uri") or ""))
+        origin = f" {target.scheme}://{target.netloc}" if target.netloc else ""
+        response.headers["Content-Security-Policy"] = content_policy(f"'self'{origin}")
+        response.headers["Cache-Control"] = "no-store"
+        return response
+
+
+def refusal(error: str, description: str, status: int = 400, **headers: str) -> HttpResponse:
+    """An error in the words of RFC 6749, section 5.2."""
+    body = {"error": error} | ({"error_description": description} if description else {})
+    return JsonResponse(body, status=status, headers={"Cache-Control": "no-store", **headers})
