@@ -3,7 +3,7 @@
 import pytest
 
 from atelier.core.models import Delivery
-from tests.factories.users import AccountFactory, AdminFactory
+from tests.factories.users import AccountFactory, AdminFactory, TenantFactory
 from tests.staff import form_data, retagged
 from users.models import Account
 
@@ -55,6 +55,8 @@ def test_the_list_counts_nothing_and_asks_as_often_for_fifty(
 
 def test_a_change_goes_through_the_service_and_shows_at_once(staff, account, redis, settings):
     settings.CALLBACK_URL = "https://client.example/logins"
+    settings.OPEN_WITHOUT_TOKENS = True
+    TenantFactory()
     staff.get("/user/1")
     assert staff.get("/user/1").json()["status"] == "cache get success"
     page = staff.get(f"{LIST}1/change/")

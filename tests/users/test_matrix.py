@@ -114,7 +114,7 @@ def routes():
 def methods_of(pattern: URLPattern):
     view = pattern.callback
     if hasattr(view, "actions"):
-        return list(view.actions)
+        return [method for method in view.actions if method != "head"]
     made = getattr(view, "view_class", None)
     if made is None or pattern.name is None:
         return ["get"]
