@@ -23,7 +23,7 @@ SHOWN_STEPS = 12
 # Characters of a rejected line in lists.
 SHOWN = 200
 # What spreadsheets take for the beginning of a formula, full-width forms included.
-FORMULA_SIGNS = ("=", "+", "-", "@", "\t", "\r", "\uff1d", "\uff0b", "\uff0d", "\uff20")
+FORMULA_SIGNS = ("=", "+", "-", "@", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 
 
 class ImportFileRows(ReadOnly, QuickInline):
@@ -137,7 +137,11 @@ class ReasonFilter(SimpleListFilter):
         return [(reason, reason) for reason in sorted(reasons)]
 
     def queryset(self, request: HttpRequest, queryset: Any) -> models.QuerySet[ImportReject]:
-        return queryset.filter(reason=self.value()) if self.value() else queryset
+        reason = self.value()
+        if not reason:
+            return queryset
+        # No text of PostgreSQL holds a NUL.
+        return queryset.none() if "\0" in reason else queryset.filter(reason=reason)
 
 
 @admin.register(ImportReject)
@@ -221,7 +225,7 @@ def readable(original: bytes | memoryview) -> str:
 
 def without_formulas(cell: str) -> str:
     """With an apostrophe before what a spreadsheet would calculate."""
-    return f"'{cell}" if cell.startswith(FORMULA_SIGNS) else cell
+    return f"'{cell}" if cell.lstrip().startswith(FORMULA_SIGNS) or cell[:1].isspace() else cell
 
 
 class _Echo:

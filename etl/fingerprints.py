@@ -9,7 +9,7 @@ docs/adr/0011-fingerprints.md tells why that is enough.
 
 import tempfile
 from collections import OrderedDict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from types import TracebackType
 from typing import Self
 
@@ -224,6 +224,21 @@ def take_touched(cursor: CursorWrapper, table: str, noted: str) -> Integers:
     )
     cursor.execute(f"SELECT row_id FROM {noted}")
     return np.fromiter((row[0] for row in cursor.fetchall()), np.int64)
+
+
+def were_touched_since(table: str, noted: str, *, parents: Sequence[str]) -> bool:
+    """Whether others have touched rows of the table since `noted` was made, or perhaps of these
+    that it refers to: what an attempt has read may no longer be so."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT to_regclass(%s) IS NOT NULL", [noted])
+        known = f"SELECT id FROM {noted}" if cursor.fetchone()[0] else "SELECT 0 WHERE false"
+        cursor.execute(
+            f"SELECT EXISTS (SELECT FROM {TOUCHED} WHERE table_name = %s AND id NOT IN ({known}))"
+            f" OR EXISTS (SELECT FROM {TOUCHED} WHERE table_name = ANY(%s)"
+            f" AND id > coalesce((SELECT max(id) FROM ({known}) noted), 0))",
+            [table, list(parents)],
+        )
+        return bool(cursor.fetchone()[0])
 
 
 def count_from_now_on(run: int, table: str, noted: str) -> None:

@@ -8,6 +8,7 @@ import re
 from bisect import bisect_right
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import count
 from typing import Protocol
 
 import numpy as np
@@ -32,7 +33,9 @@ from etl.lines import Lines, TooLong
 from etl.report import FileReport
 
 BLOCK_BYTES = 1 << 19
-_LEADING_ID = re.compile(rb'[ "]*0*([1-9]\d{0,8})[ "]*,')
+# Rounds over rows that wait for each other.
+MOST_TURNS = 50
+_ID = re.compile(rb'[ "]*0*([1-9]\d{0,8})[ "\r]*')
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,8 +176,12 @@ class Contest(Protocol):
     def held(self) -> Iterator[Contested]:
         """Those that wait, in their order; those held from here on wait for the next call."""
 
+    def waiting(self, ids: Integers) -> Flags:
+        """Whose rows wait, or waited when `held` was called last."""
+
     def stays(self, holder: int) -> bool:
-        """Whether that row keeps its pair when the file has been applied; asked at its end."""
+        """Whether that row keeps its pair for all that is decided so far: the file does not change
+        it, nor delete it."""
 
 
 class Reader:
@@ -262,7 +269,7 @@ class Reader:
         if self._pending.rows:
             yield self._finish_block()
         if self._contest is not None:
-            yield from self._settle(self._contest)
+            yield from self._settle_contested(self._contest)
         report.lines = lines.number
 
     @property
@@ -352,11 +359,22 @@ class Reader:
 
     def _refuse(self, line: int, rejection: Rejection, original: bytes) -> None:
         self._report.rejects[rejection.reason] += 1
-        if self._refused is not None and self._order[0] == 0:
-            found = _LEADING_ID.match(original)
-            if found:
-                self._refused.add(np.array([int(found[1])]))
+        if self._refused is not None:
+            self._refused.add(np.array(self._possible_ids(original), np.int64))
         self._reject(Reject(line, rejection.column, rejection.reason, rejection.value, original))
+
+    def _possible_ids(self, original: bytes) -> list[int]:
+        """What may be the id of a line that was rejected, counted from its beginning or from its
+        end: quotes and commas may be out of place, and one row too many stays rather than one too
+        few."""
+        fields = original.split(b",")
+        place = self._order[0]
+        found = (
+            _ID.fullmatch(fields[at])
+            for at in {place, place - len(self._order) + len(fields)}
+            if 0 <= at < len(fields)
+        )
+        return [int(match[1]) for match in found if match]
 
     def _finish_block(self) -> tuple[bytes, int]:
         """The rows that wait, less those that cannot be loaded."""
@@ -420,38 +438,60 @@ class Reader:
         pair: tuple[str, str],
         refused: Flags,
     ) -> Flags:
-        """Rows whose pair another row of the table has, which the file may still change: they wait
-        for its end."""
+        """Rows whose pair another row of the table has, which the file may still change, and
+        further rows with the id of one that waits: they wait for the file's end."""
         held = np.zeros(len(block), np.bool_)
         if self._contest is None:
             return held
         places = np.flatnonzero(~refused & ~pending.known_rows())
         ids, ones, others = (columns[name][places] for name in ("id", *pair))
-        for place, holders in self._contest.holders(ids, ones, others).items():
-            row = int(places[place])
-            held[row] = True
-            line, original = pending.origin(row, block)
-            self._contest.hold(Contested(line, original, block.line(row), holders))
+        found = self._contest.holders(ids, ones, others)
+        holders = {int(places[place]): rows for place, rows in found.items()}
+        every = columns["id"]
+        of_held = np.isin(every, every[list(holders)]) | self._contest.waiting(every)
+        waiting: set[int] = set()
+        for row in np.flatnonzero(of_held & ~refused).tolist():
+            row_id = int(every[row])
+            is_repeated = row_id in waiting or bool(self._contest.waiting(every[row : row + 1])[0])
+            if row in holders or is_repeated:
+                waiting.add(row_id)
+                held[row] = True
+                line, original = pending.origin(row, block)
+                contested = Contested(line, original, block.line(row), holders.get(row, ()))
+                self._contest.hold(contested)
         return held
 
-    def _settle(self, contest: Contest) -> Iterator[tuple[bytes, int]]:
-        """At the end of the file, the rows whose pair nobody has any more; one that is accepted may
-        make way for others. What is left is rejected."""
-        is_moving = True
-        while is_moving:
-            is_moving = False
+    def _settle_contested(self, contest: Contest) -> Iterator[tuple[bytes, int]]:
+        """At the end of the file, the rows that waited, in rounds: each is decided when it is known
+        what becomes of those that it waits for. Where all of them wait for each other, the first is
+        rejected; after many rounds each of them is."""
+        is_stuck = False
+        for turn in count():
+            is_forced, is_stuck = is_stuck, True
+            left: set[int] = set()
             for contested in contest.held():
-                if any(map(contest.stays, contested.holders)):
+                row_id = int(contested.row.partition(b",")[0])
+                waits = row_id in left or self._waits(contested, contest)
+                if waits and not is_forced and turn < MOST_TURNS:
+                    left.add(row_id)
                     contest.hold(contested)
-                elif self._take(contested):
-                    is_moving = True
+                    continue
+                is_forced = is_stuck = False
+                is_free = not waits and not any(map(contest.stays, contested.holders))
+                if self._take(contested, is_free=is_free):
                     yield contested.row + b"\n", 1
-        for contested in contest.held():
-            self._take(contested, is_free=False)
+            if not left:
+                return
 
-    def _take(self, contested: Contested, *, is_free: bool = True) -> bool:
+    def _waits(self, contested: Contested, contest: Contest) -> bool:
+        """Whether a row that may still be accepted has its pair."""
+        holders = np.array(contested.holders, np.int64)
+        undecided = contest.waiting(holders) & ~self._accepted.contains(holders)
+        return bool(undecided.any())
+
+    def _take(self, contested: Contested, *, is_free: bool) -> bool:
         """Accept a row that waited, unless its pair is not free, or its id or its pair is in the
-        file by now."""
+        file already."""
         block = Block(contested.row + b"\n")
         columns = self._digit_columns(block)
         one, other = self._kind.pair or ("", "")

@@ -13,7 +13,7 @@ from django.db import connection, transaction
 from django.db.models.functions import Now
 
 from etl import fingerprints, importing, staging
-from etl.files import FileKind, SourceError
+from etl.files import KINDS, FileKind, SourceError
 from etl.importing import DryRun, Import, Options
 from etl.models import ImportFile, ImportReject, ImportRun
 from etl.progress import Progress
@@ -138,7 +138,8 @@ def _begin(
 
 def _kept_files(run: ImportRun, files: Sequence[Staged]) -> dict[str, ImportFile]:
     """What an earlier attempt has read of files that are still the same, if its tables are too: a
-    crash of the server empties those that are not logged. Children go with their parents."""
+    crash of the server empties those that are not logged, and others may have changed rows that it
+    has compared with. Children go with their parents."""
     recorded = {file.name: file for file in run.files.all()}
     kept: dict[str, ImportFile] = {}
     for staged in files:
@@ -149,6 +150,11 @@ def _kept_files(run: ImportRun, files: Sequence[Staged]) -> dict[str, ImportFile
             and staged.identity
             and file.identity == staged.identity
             and _has_rows(staged, file)
+            and not fingerprints.were_touched_since(
+                staged.kind.table,
+                staged.touched,
+                parents=[KINDS[name].table for name in parents if not _is_among(name, files)],
+            )
             and all(parent in kept for parent in parents if _is_among(parent, files))
         ):
             kept[staged.kind.name] = file

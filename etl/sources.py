@@ -140,7 +140,13 @@ class Text:
         if self._decoder is None:
             return data
         while True:
-            text = self._decoder.decode(data, final=not data)
+            try:
+                text = self._decoder.decode(data, final=not data)
+            except UnicodeError as error:
+                raise SourceError(
+                    f"{self.source.location} has no byte-order mark. Name its encoding in full,"
+                    " such as utf-16-le or utf-16-be."
+                ) from error
             if text or not data:
                 return text.encode("utf-8", "surrogateescape")
             data = self._stream.read(size)

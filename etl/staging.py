@@ -22,7 +22,7 @@ from etl import fingerprints
 from etl.columns import FIRST_OWN_ID, INSTANT, Column
 from etl.files import FileKind, SourceError
 from etl.fingerprints import Fingerprints
-from etl.keys import IdSet, Integers, Known
+from etl.keys import Flags, IdSet, Integers, Known
 from etl.lines import Lines, TooLong
 from etl.models import ImportFile, ImportReject
 from etl.reading import Contested, Reader, Reject, Repeat, kind_by_header, read_header
@@ -367,7 +367,7 @@ class LivePairs:
         self._cursor = cursor
         self._staged = staged
         self._applies = applies
-        self._waiting = IdSet()
+        self._waiting, self._waited = IdSet(), IdSet()
         self._stack = ExitStack()
         self._spool = self._stack.enter_context(_spool())
         kind = staged.kind
@@ -409,7 +409,11 @@ class LivePairs:
         )
         self._spool.write((",".join(map(str, fields)) + "\n").encode())
 
+    def waiting(self, ids: Integers) -> Flags:
+        return self._waiting.contains(ids) | self._waited.contains(ids)
+
     def held(self) -> Iterator[Contested]:
+        self._waited, self._waiting = self._waiting, IdSet()
         waiting, self._spool = self._spool, self._stack.enter_context(_spool())
         waiting.seek(0)
         for text in waiting:
@@ -426,12 +430,10 @@ class LivePairs:
         if holder < FIRST_OWN_ID and self._staged.accepted.contains(ids)[0]:
             # Its new pair is among those of the file.
             return not self._applies
-        # What the file does not hold, not even in a line that was rejected or that waits, goes
-        # where absent rows are deleted.
+        # What the file does not hold, not even in a line that was rejected, goes where absent rows
+        # are deleted.
         refused = self._staged.refused
-        if refused is None or holder >= FIRST_OWN_ID:
-            return True
-        return bool(refused.contains(ids)[0] or self._waiting.contains(ids)[0])
+        return refused is None or holder >= FIRST_OWN_ID or bool(refused.contains(ids)[0])
 
 
 def stored_ids(table: str) -> Iterator[Integers]:

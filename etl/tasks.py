@@ -1,9 +1,10 @@
 """The steps of an import, done by two lanes at once, each with a database session of its own."""
 
+import signal
 import threading
 import time
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 
 import psycopg
@@ -84,21 +85,22 @@ class Lanes:
         self._sessions: set[object] = set()
         self._stop = False
         lanes = [threading.Thread(target=self._lane, daemon=True) for _ in range(LANES)]
-        for lane in lanes:
-            lane.start()
-        try:
+        with _interrupts_noted() as interrupts:
             for lane in lanes:
-                while lane.is_alive():
-                    lane.join(0.2)
-                    if self._errors:
-                        self._cancel()
-        except BaseException:
-            # One that waits for standard input cannot be woken; it ends with the process.
-            deadline = time.monotonic() + PATIENCE_SECONDS
-            while any(lane.is_alive() for lane in lanes) and time.monotonic() < deadline:
-                self._cancel()
-                time.sleep(0.1)
-            raise
+                lane.start()
+            deadline = float("inf")
+            while any(lane.is_alive() for lane in lanes):
+                lanes[-1].join(0.1)
+                lanes[0].join(0.1)
+                if interrupts or self._errors:
+                    self._cancel()
+                if interrupts:
+                    # One that waits for standard input cannot be woken; it ends with the process.
+                    deadline = min(deadline, time.monotonic() + PATIENCE_SECONDS)
+                    if time.monotonic() > deadline:
+                        break
+        if interrupts:
+            raise KeyboardInterrupt
         if self._errors:
             raise self._errors[0]
 
@@ -164,6 +166,24 @@ class Lanes:
         return self._finished.issuperset(task.after) and not any(
             task.uses & other.uses for other in self._running
         )
+
+
+@contextmanager
+def _interrupts_noted() -> Iterator[list[int]]:
+    """Meanwhile interrupts are noted: raised anywhere, one could leave a lock behind that the lanes
+    wait for."""
+    noted: list[int] = []
+    if threading.current_thread() is not threading.main_thread():
+        yield noted
+        return
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    for number in before:
+        signal.signal(number, lambda received, frame: noted.append(received))
+    try:
+        yield noted
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _weights(tasks: Sequence[Task]) -> dict[Task, float]:

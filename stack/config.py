@@ -153,7 +153,7 @@ def load(checkout: Path = CHECKOUT, environ: Mapping[str, str] = os.environ) -> 
 
 
 def create_env_file(checkout: Path = CHECKOUT, environ: Mapping[str, str] = os.environ) -> bool:
-    """Make `.env` unless it is there. True if it was made now."""
+    """Make `.env`, or what it leaves empty of secrets and addresses. True if it was made now."""
     state = Path(environ.get("ATELIER_STATE_DIR") or default_state(checkout))
     made = {
         "SECRET_KEY": dotenv.secret_key,
@@ -165,7 +165,12 @@ def create_env_file(checkout: Path = CHECKOUT, environ: Mapping[str, str] = os.e
         "DATABASE_URL": lambda: postgres_url(state / "run" / "postgres"),
         "REDIS_URL": lambda: redis_url(state / "run" / "redis"),
     }
-    return dotenv.create(checkout / ".env", checkout / ".env.example", environ, made)
+    path, example = checkout / ".env", checkout / ".env.example"
+    if dotenv.create(path, example, environ, made):
+        return True
+    asked = {name for name in dotenv.read(example) if not environ.get(name)}
+    dotenv.fill(path, {name: make for name, make in made.items() if name in asked})
+    return False
 
 
 def default_state(checkout: Path) -> Path:

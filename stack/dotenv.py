@@ -32,6 +32,22 @@ def create(
     return True
 
 
+def fill(path: Path, made: Mapping[str, Callable[[], str]]) -> list[str]:
+    """Make what a file leaves empty or out; the names that were made."""
+    values = read(path)
+    missing = {name: make() for name, make in made.items() if not values.get(name)}
+    if missing:
+        lines = path.read_text().splitlines()
+        named = [line.partition("=")[0].strip() if _is_assignment(line) else "" for line in lines]
+        for name, value in missing.items():
+            if name in named:
+                lines[named.index(name)] = f"{name}={value}"
+            else:
+                lines.append(f"{name}={value}")
+        write(path, lines)
+    return list(missing)
+
+
 def keep(path: Path, environ: Mapping[str, str]) -> list[str]:
     """Write what the environment sets otherwise into the file; the names that changed."""
     changed = []

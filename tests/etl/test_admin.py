@@ -142,6 +142,7 @@ def test_rejected_lines_of_the_last_run_are_listed(admin_client, rejects):
         ("?run=x", [12, 13, 14]),
         ("?run=%C2%B2", [12, 13, 14]),
         ("?run=99999", []),
+        ("?reason=%00", []),
     ],
 )
 def test_rejected_lines_are_searched(admin_client, rejects, query, lines):

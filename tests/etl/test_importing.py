@@ -257,6 +257,11 @@ def test_a_row_that_repeats_a_pair_is_taken_when_the_first_has_another(import_co
         (["9,1,2", "1,1,2"], {}, [2], {1: (1, 2)}),
         (["9,1,2", "1,3,2"], {"on_conflict": "skip"}, [2], {1: (1, 2)}),
         (["9,1,2", "1,3,2", "9,1,2"], {}, [], {1: (3, 2), 9: (1, 2)}),
+        # Of rows with one id the first that can be accepted is.
+        (["9,1,2", "9,2,3"], {"delete_absent": True}, [3], {9: (1, 2)}),
+        (["9,1,2", "9,2,3", "9,2,3"], {}, [2], {1: (1, 2), 9: (2, 3)}),
+        (["9,1,2", "9,2,3", "1,3,2"], {}, [3], {1: (3, 2), 9: (1, 2)}),
+        (["1,2,1", "1,1,2"], {}, [3], {1: (2, 1)}),
         # The row that has it waits itself.
         (["9,1,2", "1,2,3", "2,3,1"], {}, [], {1: (2, 3), 2: (3, 1), 9: (1, 2)}),
         (["1,2,3", "2,1,2"], {}, [2, 3], {1: (1, 2), 2: (2, 3)}),
@@ -290,6 +295,9 @@ def test_refreshes_leave_every_pair_once_and_lose_none(import_command, dataset, 
         found = RelatedProduct.objects.values_list("product_id", "related_product_id")
         stored = list(found)
         assert len(stored) == len(set(stored))
+        again = import_command("import_products", dataset.folder, delete_absent=turn % 2 == 1)
+        assert again.counts("related")[:2] == (0, 0)
+        assert list(found) == stored
         for line in ImportReject.objects.filter(file__run=outcome.run, reason="repeated_pair"):
             assert tuple(map(int, bytes(line.original).split(b",")[1:])) in stored
 

@@ -10,12 +10,13 @@ from django.core.management import CommandError, call_command
 from django.db import connection
 
 from atelier.core.models import CacheScope
+from atelier.core.publishing import EPOCH, publish
 from etl import importing, runs, staging
 from etl.files import PRODUCT_FILES, REVIEW_FILES
 from etl.models import Fingerprint, ImportReject, ImportRun
 from etl.progress import Progress
 from etl.sources import find_sources
-from products.models import Product, Sku
+from products.models import Feature, Product, Sku
 from reviews import services
 from reviews.models import Moderation, Review, ReviewMeta
 from tests.etl.conftest import table_contents
@@ -382,3 +383,45 @@ def test_rejects_that_cannot_be_written_end_it_before_anything_is_read(import_co
     assert outcome.code == 2
     assert "cannot be written" in outcome.stderr
     assert not ImportRun.objects.exists()
+
+
+@pytest.mark.parametrize(
+    "order", [["id", "product_id", "feature"], ["feature", "id", "product_id"]]
+)
+def test_rows_whose_lines_were_rejected_stay_wherever_the_id_stands(import_command, dataset, order):
+    dataset.rows["features"] = [f'{number},1,"Cut","Wide"' for number in (1, 2, 3, 4)]
+    assert import_command("import_products", dataset.write()).code == 0
+    values = {
+        1: {"id": "1", "product_id": "0", "feature": '"Cut"'},
+        2: {"id": "2", "product_id": "1", "feature": '"Cu"t, wide"'},
+        3: {"id": "3", "product_id": "99", "feature": '"Cut"'},
+    }
+    lines = [",".join([*(row[name] for name in order), '"Wide"']) for row in values.values()]
+    header = ",".join([*order, "value"])
+    dataset.write_bytes("features", "\n".join([header, *lines]).encode())
+    outcome = import_command("import_products", dataset.path("features"), delete_absent=True)
+    assert outcome.code == 3, outcome.stderr
+    assert set(Feature.objects.values_list("id", flat=True)) == {1, 2, 3}
+
+
+def test_a_file_is_read_again_where_others_touched_its_rows_before_it_was_resumed(
+    import_command, dataset
+):
+    assert import_command("import_products", dataset.write()).code == 0
+    dataset.rows["skus"].append('9,1,"M",x')
+    failed = import_command("import_products", dataset.write(), max_errors="0%")
+    assert failed.code == 1
+    with publish(EPOCH):
+        Product.objects.filter(pk=1).update(name="Edited")
+        Feature.objects.filter(pk=3).delete()
+    outcome = import_command("import_products", dataset.folder, resume=True)
+    assert outcome.code == 3, outcome.stderr
+    assert Product.objects.get(pk=1).name == "Camo Vest"
+    assert Feature.objects.filter(pk=3).exists()
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-32"])
+def test_an_encoding_that_a_mark_must_complete_is_named(import_command, dataset, encoding):
+    outcome = import_command("import_products", dataset.write(), encoding=encoding)
+    assert outcome.code == 2
+    assert "has no byte-order mark" in outcome.stderr

@@ -98,3 +98,12 @@ def test_a_setting_that_is_refused_is_not_kept(tmp_path, monkeypatch):
     with kept_environment() as found:
         assert found.http_port == 8001
     assert dotenv.read(path) == {"HTTP_PORT": "8001"}
+
+
+def test_what_a_file_leaves_empty_or_out_is_made(tmp_path):
+    path = tmp_path / ".env"
+    path.write_text("# mine\nSECRET_KEY=\nHTTP_PORT=8123\nDEBUG=\n")
+    made = {"SECRET_KEY": lambda: "made", "HTTP_PORT": lambda: "1", "MORE": lambda: "too"}
+    assert dotenv.fill(path, made) == ["SECRET_KEY", "MORE"]
+    assert path.read_text() == "# mine\nSECRET_KEY=made\nHTTP_PORT=8123\nDEBUG=\nMORE=too\n"
+    assert dotenv.fill(path, made) == []
