@@ -7,14 +7,11 @@ second. Where Redis is away nobody is refused.
 
 import threading
 import time
-from typing import Any
 
 from django.conf import settings
 from django_redis import get_redis_connection
 from redis import RedisError
 from rest_framework.exceptions import Throttled
-from rest_framework.request import Request
-from rest_framework.throttling import BaseThrottle
 
 from atelier.core.tags import Breaker
 
@@ -24,16 +21,6 @@ KEPT_SECONDS = 5
 MOST_CLIENTS = 5000
 
 breaker = Breaker()
-
-
-class ClientThrottle(BaseThrottle):
-    """CLIENT_RATE requests a second for each client; the view must say whose the request is."""
-
-    def allow_request(self, request: Request, view: Any) -> bool:
-        return is_within_rate(view.caller.client_id)
-
-    def wait(self) -> float:
-        return 1
 
 
 class _Shares:
