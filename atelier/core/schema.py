@@ -45,11 +45,6 @@ BUSY: dict[Any, OpenApiResponse] = {
     ),
 }
 # The same of routes whose errors are JSON.
-BUSY_JSON: dict[Any, OpenApiResponse] = {
-    (503, "application/json"): OpenApiResponse(
-        LegacyFailure, description="The database is busy; ask again after `Retry-After` seconds."
-    ),
-}
 # Answers of every GET: they carry an ETag.
 READ: dict[Any, OpenApiResponse] = {
     304: OpenApiResponse(description="The caller's `If-None-Match` names the current answer."),
@@ -100,3 +95,9 @@ PROBLEMS = {
 }
 # Failures of every route that needs a token.
 GUARDED = (401, 403, 429, 503)
+
+# Failures of a guarded route that the legacy API had, in the shape that it gave them.
+GUARDED_JSON: dict[Any, OpenApiResponse] = {
+    (status, "application/json"): OpenApiResponse(LegacyFailure, description=PROBLEMS[status])
+    for status in GUARDED
+}

@@ -23,7 +23,7 @@ from tests.factories.products import (
     StyleFactory,
 )
 from tests.factories.reviews import CharacteristicReviewFactory, ReviewFactory, recount
-from tests.factories.users import bearer, give_token
+from tests.factories.users import AccountFactory, bearer, give_token
 
 # Requests come through the real WSGI handler, which would close a connection in a transaction.
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -59,6 +59,7 @@ def shop():
         SkuFactory(style=style)
         review = ReviewFactory(id=product_id, product=product)
         CharacteristicReviewFactory(review=review, characteristic__id=product_id)
+        AccountFactory(userid=product_id)
     RelatedProductFactory(product_id=1, related_product_id=2)
     recount()
     return bearer(give_token(seconds=3600))
@@ -106,6 +107,8 @@ def test_f11_the_schema_holds_every_public_route():
         "DELETE /products/{product_id}/styles/{style_id}",
         "PATCH /reviews/{review_id}",
         "DELETE /reviews/{review_id}",
+        "POST /login",
+        "GET /user/{userid}",
     }
 
 

@@ -9,7 +9,7 @@ from rest_framework import serializers
 from atelier.core.errors import Invalid, NotFound
 from atelier.core.lookups import Lookup
 from atelier.core.numbers import whole_number
-from atelier.core.schema import BUSY_JSON, ID, LegacyFailure
+from atelier.core.schema import GUARDED_JSON, ID, LegacyFailure, secured
 from users.models import SubscriptionStatus
 
 ACCOUNTS = "accounts"
@@ -123,8 +123,9 @@ LOGIN_SCHEMA: dict[str, Any] = {
         (413, "application/json"): OpenApiResponse(
             LegacyFailure, description="The body is over 1 MB."
         ),
-        **BUSY_JSON,
+        **GUARDED_JSON,
     },
+    **secured(ACCOUNTS),
 }
 RETRIEVE_SCHEMA: dict[str, Any] = {
     "operation_id": "accounts_retrieve",
@@ -134,6 +135,7 @@ RETRIEVE_SCHEMA: dict[str, Any] = {
     "responses": {
         (200, "application/json"): AccountAnswer,
         (404, "application/json"): _UNKNOWN,
-        **BUSY_JSON,
+        **GUARDED_JSON,
     },
+    **secured(ACCOUNTS),
 }
