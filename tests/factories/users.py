@@ -1,4 +1,4 @@
-"""Accounts; users of the staff, whose password is `PASSWORD`; tenants, clients and tokens."""
+"""Accounts, profiles; users of the staff, whose password is `PASSWORD`; tenants, tokens."""
 
 import secrets
 from collections.abc import Collection
@@ -9,7 +9,17 @@ from django.utils import timezone
 from factory.django import DjangoModelFactory, Password
 from oauth2_provider.models import AccessToken
 
-from users.models import Account, Client, Scope, SubscriptionStatus, Tenant, User
+from users.identities import canonical_email, canonical_mobile
+from users.models import (
+    Account,
+    Client,
+    Preference,
+    Profile,
+    Scope,
+    SubscriptionStatus,
+    Tenant,
+    User,
+)
 from users.services.tokens import digest_of
 
 PASSWORD = "correct horse battery staple"
@@ -47,6 +57,33 @@ class TenantFactory(DjangoModelFactory):
         django_get_or_create = ("name",)
 
     name = "default"
+
+
+class ProfileFactory(DjangoModelFactory):
+    """Of the tenant `default`; the keys follow from address and number."""
+
+    class Meta:
+        model = Profile
+
+    tenant = factory.SubFactory(TenantFactory)
+    full_name = factory.Sequence(lambda number: f"Ann Lee {number}")
+    email = factory.Sequence(lambda number: f"ann{number}@example.com")
+    email_key = factory.LazyAttribute(lambda profile: canonical_email(profile.email))
+    mobile = ""
+    mobile_key = factory.LazyAttribute(
+        lambda profile: canonical_mobile(profile.mobile, profile.country)
+    )
+    country = ""
+    created_by = "tests"
+
+
+class PreferenceFactory(DjangoModelFactory):
+    class Meta:
+        model = Preference
+
+    profile = factory.SubFactory(ProfileFactory)
+    key = "theme"
+    value = "dark"
 
 
 class ClientFactory(DjangoModelFactory):

@@ -2,14 +2,24 @@
 
 from users.models.accounts import Account, SubscriptionStatus, user_scope
 from users.models.oauth import EVERYTHING, Client, Revocation, Scope
+from users.models.profiles import (
+    DEFAULT_PROFILE_TYPE,
+    Preference,
+    Profile,
+    ProfileQuerySet,
+)
 from users.models.staff import User
 from users.models.tenants import DEFAULT_TENANT, Tenant, TenantQuerySet
 
 __all__ = [
+    "DEFAULT_PROFILE_TYPE",
     "DEFAULT_TENANT",
     "EVERYTHING",
     "Account",
     "Client",
+    "Preference",
+    "Profile",
+    "ProfileQuerySet",
     "Revocation",
     "Scope",
     "SubscriptionStatus",
