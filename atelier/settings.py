@@ -260,6 +260,9 @@ DELIVERY_KEYS = env.words("DELIVERY_KEYS", default="")
 DELIVERY_ALLOWED_NETWORKS = env.networks("DELIVERY_ALLOWED_NETWORKS", default="")
 DELIVERIES_KEPT_DAYS = env.integer("DELIVERIES_KEPT_DAYS", default=7, minimum=1)
 
+# Files to import are read by a process of their own from this size on: docs/etl.md.
+IMPORT_APART_BYTES = env.integer("IMPORT_APART_BYTES", default=32 << 20)
+
 PROCRASTINATE_IMPORT_PATHS = ["atelier.core.deliveries.tasks"]
 PROCRASTINATE_WORKER_DEFAULTS = {
     # Most of the time a job waits for a receiver.

@@ -190,6 +190,7 @@ def take_over(tables: Collection[str]) -> None:
                 if key.table not in tables and not key.table.startswith(f"{SCHEMA}.")
             ]
             _carry_sequence(cursor, table, f"{SCHEMA}.{table}")
+            _carry_autovacuum(cursor, table, f"{SCHEMA}.{table}")
         for key in inbound:
             cursor.execute(f"ALTER TABLE {key.table} DROP CONSTRAINT {key.name}")
         cursor.execute(f"DROP TABLE {names}")
@@ -220,6 +221,18 @@ def _grants(cursor: CursorWrapper, table: str) -> list[str]:
         [table, table],
     )
     return [row[0] for row in cursor.fetchall()]
+
+
+def _carry_autovacuum(cursor: CursorWrapper, table: str, successor: str) -> None:
+    """Successors are made without autovacuum."""
+    cursor.execute(
+        "SELECT option FROM pg_class, unnest(reloptions) option"
+        " WHERE oid = %s::regclass AND option LIKE 'autovacuum_enabled=%%'",
+        [table],
+    )
+    chosen = cursor.fetchone()
+    change = f"SET ({chosen[0]})" if chosen else "RESET (autovacuum_enabled)"
+    cursor.execute(f"ALTER TABLE {successor} {change}")
 
 
 def _carry_sequence(cursor: CursorWrapper, table: str, successor: str) -> None:

@@ -23,6 +23,7 @@ from etl.importing import Options, TooManyRejects
 from etl.merging import Conflicts
 from etl.models import ImportRun
 from etl.progress import Progress
+from etl.readers import ReaderLost
 from etl.report import FileReport, Unaccounted, table
 from etl.runs import Locked, run_import
 from etl.tasks import DATABASE_FAILURES
@@ -154,7 +155,7 @@ class ImportCommand(BaseCommand):
                 )
         except (SourceError, Locked) as error:
             raise CommandError(str(error), returncode=USAGE) from error
-        except (Unaccounted, NotEmpty, TooManyRejects, Conflicts) as error:
+        except (Unaccounted, NotEmpty, TooManyRejects, Conflicts, ReaderLost) as error:
             raise CommandError(f"{error} {NOTHING_CHANGED}") from error
         except KeyboardInterrupt:
             raise CommandError(f"Interrupted. {NOTHING_CHANGED}") from None

@@ -16,6 +16,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 
+from django.conf import settings
 from django.db import connection, transaction
 
 from atelier.core.publishing import EPOCH, publish
@@ -26,9 +27,11 @@ from etl.keys import AnyOf, IdSet
 from etl.merging import Changes
 from etl.models import ImportFile
 from etl.progress import Progress
+from etl.readers import Readers
 from etl.report import FileReport
+from etl.sources import STDIN
 from etl.staging import SCHEMA, Staged
-from etl.tasks import DATABASE_FAILURES, Lanes, Task
+from etl.tasks import DATABASE_FAILURES, LANES, Lanes, Task
 from reviews import services as review_services
 
 # Any numbers, as long as every import asks for the same. The first is held by the run, the second
@@ -96,9 +99,10 @@ class Import:
     kept: dict[str, ImportFile] = field(default_factory=dict)
     changes: dict[str, Changes] = field(default_factory=dict)
     lanes: Lanes = field(init=False)
+    readers: Readers = field(default_factory=Readers)
 
     def __post_init__(self) -> None:
-        self.lanes = Lanes(self.progress.begin, self.progress.end, _prepare_lane)
+        self.lanes = Lanes(self.progress.begin, self.progress.end, prepare_lane)
         if self.options.deletes_absent:
             for staged in self.files:
                 staged.refused = IdSet()
@@ -130,7 +134,12 @@ class Import:
         self._builds_aggregates = aggregates.can_be_built(tables, self._built)
         tasks = self._tasks()
         self.progress.plan(tasks)
-        self.lanes.run(tasks)
+        large = [staged for staged in self.files if self._is_read_apart(staged)]
+        self.readers.start(min(len(large), LANES))
+        try:
+            self.lanes.run(tasks)
+        finally:
+            self.readers.close()
         self.options.refuse_rejects(self.reports, is_all_read=True)
         for staged in self.files:
             self._tell_outcome(staged)
@@ -322,7 +331,11 @@ class Import:
         return Task("read", staged.source.name, run, after=before, cost=cost)
 
     def _read(self, staged: Staged) -> int:
-        rows = staging.fill(
+        is_asked_for = staged.kind.name in self._known or self.options.deletes_absent
+        fill = staging.fill
+        if self._is_read_apart(staged):
+            fill = partial(self.readers.fill, wants_accepted=is_asked_for)
+        rows = fill(
             staged,
             self.new_file(staged),
             is_successor=staged.kind.table in self._built,
@@ -331,10 +344,14 @@ class Import:
             # Rows that are skipped stay otherwise than in the file.
             stores=self.options.on_conflict != "skip",
         )
-        if staged.kind.name not in self._known and not self.options.deletes_absent:
-            # Nobody asks for these ids any more.
+        if not is_asked_for:
             staged.accepted = IdSet()
         return rows
+
+    @staticmethod
+    def _is_read_apart(staged: Staged) -> bool:
+        """Whether a process of its own reads the file, which has to be opened anew for it."""
+        return staged.source.location != STDIN and staged.size >= settings.IMPORT_APART_BYTES
 
     @staticmethod
     def _keep(staged: Staged, file: ImportFile) -> int:
@@ -345,9 +362,7 @@ class Import:
     def _tick(self, staged: Staged) -> None:
         self.lanes.check()
         self.options.refuse_rejects(self.reports, is_all_read=False)
-        self.progress.advance(
-            staged.source.name, staged.text.taken, staged.size, staged.report.read
-        )
+        self.progress.advance(staged.source.name, staged.taken, staged.size, staged.report.read)
 
     def _compare(self, staged: Staged) -> int:
         change = merging.find_changes(staged)
@@ -449,7 +464,8 @@ def drop_leftovers(keeping: Sequence[str] = ()) -> None:
             cursor.execute(f"DROP TABLE {', '.join(tables)} CASCADE")
 
 
-def _prepare_lane() -> None:
+def prepare_lane() -> None:
+    """Settings of a lane's session, and of a reader's."""
     _set_session()
     with connection.cursor() as cursor:
         # What it writes is lost with the server's crash at worst, and then read again.

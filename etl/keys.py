@@ -127,6 +127,10 @@ class IdSet:
     def __init__(self) -> None:
         self._bits = np.zeros(1 << 16, np.uint8)
 
+    def take(self, other: "IdSet") -> None:
+        """Become the other, which is used no more."""
+        self._bits = other._bits
+
     def contains(self, ids: Integers) -> Flags:
         places = ids >> 3
         inside = places < len(self._bits)

@@ -15,6 +15,7 @@ from django.db.models.functions import Now
 from etl import fingerprints, importing, staging
 from etl.files import KINDS, FileKind, SourceError
 from etl.importing import DryRun, Import, Options
+from etl.memory import peak_bytes
 from etl.models import ImportFile, ImportReject, ImportRun
 from etl.progress import Progress
 from etl.report import FileReport, RejectsFile
@@ -266,15 +267,7 @@ def _failed(run: ImportRun, current: Import, error: BaseException) -> None:
 
 def _measures(current: Import) -> dict[str, Any]:
     steps = [asdict(done) for done in current.lanes.done]
-    return {"steps": steps, "peak_bytes": _peak_bytes()}
-
-
-def _peak_bytes() -> int:
-    """The most memory that this program took; getrusage would count its parent's as well."""
-    for line in Path("/proc/self/status").read_text().splitlines():
-        if line.startswith("VmHWM:"):
-            return int(line.split()[1]) * 1024
-    return 0
+    return {"steps": steps, "peak_bytes": peak_bytes() + current.readers.peak_bytes}
 
 
 def write_rejects(run: ImportRun, path: Path) -> int:

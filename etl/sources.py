@@ -120,6 +120,7 @@ class Text:
 
     def __init__(self, source: Source, encoding: str = "") -> None:
         self.source = source
+        self.given_encoding = encoding
         self._counted = Counted(source)
         self._stream: Any = _Ahead(self._counted)
         self.is_compressed = self._stream.peek(2) == GZIP_MAGIC

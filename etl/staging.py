@@ -53,6 +53,8 @@ class Staged:
     accepted: IdSet = field(default_factory=IdSet)
     # Of rejected lines, where anybody asks.
     refused: IdSet | None = None
+    # Bytes of the file that were read.
+    taken: int = 0
     # Its line in the record of the run, once it is read.
     file: ImportFile | None = None
 
@@ -73,7 +75,7 @@ def open_files(found: Found, wanted: tuple[FileKind, ...], encoding: str = "") -
     """
     opened: dict[str, Staged] = {}
     for kind, source in found.files:
-        staged = _open(kind, source, wanted, encoding)
+        staged = open_file(kind, source, wanted, encoding)
         other = opened.get(staged.kind.name)
         if other is not None:
             raise SourceError(
@@ -84,9 +86,10 @@ def open_files(found: Found, wanted: tuple[FileKind, ...], encoding: str = "") -
     return [opened[kind.name] for kind in wanted if kind.name in opened]
 
 
-def _open(
+def open_file(
     kind: FileKind | None, source: Source, wanted: tuple[FileKind, ...], encoding: str
 ) -> Staged:
+    """Open a file and read its header, which tells of what kind it is where nothing else does."""
     size, identity = source.look()
     text = Text(source, encoding)
     lines = Lines(text)
@@ -205,18 +208,27 @@ def _create(cursor: CursorWrapper, staged: Staged, *, is_successor: bool) -> Non
 
 
 def create_successor(cursor: CursorWrapper, live: str) -> None:
-    """A table like the live one, but for its keys, indexes, triggers and foreign keys."""
-    cursor.execute(
-        "SELECT coalesce(array_to_string(reloptions, ', '), '') FROM pg_class"
-        " WHERE oid = %s::regclass",
-        [live],
-    )
-    options = cursor.fetchone()[0]
+    """A table like the live one, but for its keys, indexes, triggers and foreign keys.
+
+    It is left alone by autovacuum, which would read it while it is filled and indexed, until it
+    takes the live table's place.
+    """
+    options = ", ".join([*table_options(cursor, live), "autovacuum_enabled = off"])
     cursor.execute(
         f"CREATE TABLE {SCHEMA}.{live} (LIKE {live} INCLUDING DEFAULTS INCLUDING GENERATED"
-        " INCLUDING IDENTITY INCLUDING CONSTRAINTS INCLUDING STORAGE)"
-        + (f" WITH ({options})" if options else "")
+        f" INCLUDING IDENTITY INCLUDING CONSTRAINTS INCLUDING STORAGE) WITH ({options})"
     )
+
+
+def table_options(cursor: CursorWrapper, live: str) -> list[str]:
+    """The storage parameters of a live table, as CREATE TABLE takes them, but for the one that
+    switches autovacuum off."""
+    cursor.execute(
+        "SELECT option FROM pg_class, unnest(reloptions) option"
+        " WHERE oid = %s::regclass AND option NOT LIKE 'autovacuum_enabled=%%'",
+        [live],
+    )
+    return [row[0] for row in cursor.fetchall()]
 
 
 def _copy_rows(
@@ -237,6 +249,7 @@ def _copy_rows(
             if len(writes) > BLOCKS_AHEAD:
                 writes.popleft().result()
             handed += rows
+            staged.taken = staged.text.taken
             tick(staged)
         for write in writes:
             write.result()
@@ -253,6 +266,7 @@ def _copy_rows_later(
         for block, rows in reader.blocks():
             spool.write(block)
             handed += rows
+            staged.taken = staged.text.taken
             tick(staged)
         _copy_spool(
             cursor, spool, f"COPY {staged.table} ({columns}) FROM STDIN (FORMAT csv, NULL 'null')"

@@ -319,7 +319,8 @@ def import_sessions() -> int:
 
 
 def start_import(command: str, source: Path, *options: str) -> subprocess.Popen[str]:
-    """The command as a process of its own, against the test database."""
+    """The command as a process of its own, against the test database. It reads the larger files by
+    processes of their own, and the smaller ones itself."""
     name = connection.settings_dict["NAME"]
     url = os.environ["DATABASE_URL"]
     return subprocess.Popen(
@@ -332,7 +333,11 @@ def start_import(command: str, source: Path, *options: str) -> subprocess.Popen[
             source / "rejected.txt",
             *options,
         ],
-        env={**os.environ, "DATABASE_URL": url.rpartition("/")[0] + f"/{name}"},
+        env={
+            **os.environ,
+            "DATABASE_URL": url.rpartition("/")[0] + f"/{name}",
+            "IMPORT_APART_BYTES": "50000",
+        },
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,

@@ -1,0 +1,183 @@
+"""Processes that read large files for an import, one a lane at most.
+
+Python runs one thread at a time, so two lanes that read would wait for each other. A process of its
+own, with a session of its own, does all of `staging.fill`, while the lane waits for its account.
+"""
+
+import multiprocessing
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from django.db import connection
+
+from etl import reader_process
+from etl.keys import IdSet, Known
+from etl.models import ImportFile
+from etl.report import FileReport
+from etl.sources import Source
+from etl.staging import Staged
+
+# How often a lane looks up while its reader has nothing to tell.
+CHECK_SECONDS = 0.2
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What a reader is to read; the rest are arguments of `staging.fill`."""
+
+    kind: str
+    source: Source
+    encoding: str
+    identity: str
+    wants_accepted: bool
+    wants_refused: bool
+    file: ImportFile
+    is_successor: bool
+    known: Mapping[str, Known]
+    stores: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Progressed:
+    """How far a reader has come: bytes taken from the file, and its account so far."""
+
+    taken: int
+    report: FileReport
+
+
+@dataclass(frozen=True, slots=True)
+class Filled:
+    """What became of an order. peak_bytes: the most memory that the reader ever took."""
+
+    report: FileReport
+    accepted: IdSet | None
+    refused: IdSet | None
+    file: ImportFile
+    peak_bytes: int
+
+
+class ReaderLost(Exception):
+    """A reader has ended, or failed in a way that it could not tell."""
+
+
+class Readers:
+    """The readers of one import. Any thread may ask."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._idle: list[_Reader] = []
+        self._peaks: dict[int, int] = {}
+
+    @property
+    def peak_bytes(self) -> int:
+        """What all of them took at most, together."""
+        return sum(self._peaks.values())
+
+    def start(self, count: int) -> None:
+        """Start so many, which takes them a second, before they are needed."""
+        self._idle += [_Reader() for _ in range(count)]
+
+    def close(self) -> None:
+        """End those that have nothing to do."""
+        with self._lock:
+            idle, self._idle = self._idle, []
+        for reader in idle:
+            reader.end()
+
+    def fill(
+        self,
+        staged: Staged,
+        file: ImportFile,
+        *,
+        is_successor: bool,
+        known: Mapping[str, Known],
+        wants_accepted: bool,
+        tick: Callable[[Staged], None],
+        stores: bool,
+    ) -> int:
+        """`staging.fill` in another process; `tick` is called here, now and then.
+
+        Raises what that raises, and ReaderLost.
+        """
+        parents = {column.parent for column in staged.kind.references}
+        order = Order(
+            kind=staged.kind.name,
+            source=staged.source,
+            encoding=staged.text.given_encoding,
+            identity=staged.identity,
+            wants_accepted=wants_accepted,
+            wants_refused=staged.refused is not None,
+            file=file,
+            is_successor=is_successor,
+            known={name: known[name] for name in parents},
+            stores=stores,
+        )
+        staged.text.close()
+        with self._borrowed() as reader:
+            filled = self._wait(reader, order, staged, tick)
+            self._peaks[reader.pid] = filled.peak_bytes
+        staged.report, staged.file, staged.refused = filled.report, filled.file, filled.refused
+        if filled.accepted is not None:
+            staged.accepted.take(filled.accepted)
+        return staged.report.accepted
+
+    @staticmethod
+    def _wait(
+        reader: "_Reader", order: Order, staged: Staged, tick: Callable[[Staged], None]
+    ) -> Filled:
+        try:
+            reader.told.send(order)
+            while True:
+                if not reader.told.poll(CHECK_SECONDS):
+                    tick(staged)
+                    continue
+                told = reader.told.recv()
+                if isinstance(told, Filled):
+                    return told
+                if isinstance(told, BaseException):
+                    raise told
+                staged.taken, staged.report = told.taken, told.report
+                tick(staged)
+        except (EOFError, ConnectionError) as error:
+            raise ReaderLost(f"The process that read {staged.source.name} has ended.") from error
+
+    @contextmanager
+    def _borrowed(self) -> Iterator["_Reader"]:
+        with self._lock:
+            reader = self._idle.pop() if self._idle else None
+        reader = reader or _Reader()
+        try:
+            yield reader
+        except BaseException:
+            # It may be in the middle of its file.
+            reader.end()
+            raise
+        with self._lock:
+            self._idle.append(reader)
+
+
+class _Reader:
+    """A process, and the pipe to it."""
+
+    def __init__(self) -> None:
+        # A copy of this process would share its sessions and locks.
+        context = multiprocessing.get_context("spawn")
+        self.told, given = context.Pipe()
+        database = {name: connection.settings_dict[name] for name in ("NAME", "HOST", "PORT")}
+        self._process = context.Process(
+            target=reader_process.serve, args=(given, database), daemon=True
+        )
+        self._process.start()
+        given.close()
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid or 0
+
+    def end(self) -> None:
+        """End it at once; what it has not committed is undone."""
+        self.told.close()
+        self._process.terminate()
+        self._process.join()

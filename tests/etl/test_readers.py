@@ -1,0 +1,128 @@
+"""Files that are read by processes of their own."""
+
+import os
+import signal
+import subprocess
+
+import pytest
+
+from etl import readers
+from etl.dataset import generate
+from etl.models import ImportReject, ImportRun
+from products.models import Product
+from tests.etl.conftest import table_contents
+from tests.etl.test_exporting import empty_tables
+from tests.etl.test_faults import start_import, wait_for_the_server
+from tests.etl.test_fingerprints import spoil
+from tests.waiting import wait_until
+
+SMALL, ALL = 1 << 40, 0
+
+
+@pytest.fixture
+def apart(settings):
+    settings.IMPORT_APART_BYTES = ALL
+
+
+def accounts():
+    fields = ("name", "lines", "read", "loaded", "updated", "unchanged", "rejects", "repairs")
+    return list(ImportRun.objects.latest("id").files.order_by("position").values_list(*fields))
+
+
+def rejects():
+    fields = ("file__name", "line", "reason", "original")
+    return sorted(
+        (name, line, reason, bytes(original))
+        for name, line, reason, original in ImportReject.objects.filter(
+            file__run=ImportRun.objects.latest("id")
+        ).values_list(*fields)
+    )
+
+
+def test_accounts_rejects_and_rows_are_those_of_one_process(import_command, tmp_path, settings):
+    generate(tmp_path / "first", products=300, seed=5)
+    generate(tmp_path / "second", products=300, seed=5)
+    spoil(tmp_path / "second", 1)
+    seen = {}
+    for size in (SMALL, ALL):
+        settings.IMPORT_APART_BYTES = size
+        empty_tables()
+        seen[size] = []
+        for folder in ("first", "second"):
+            assert import_command("import_all", tmp_path / folder).code == 3
+            seen[size].append((accounts(), rejects(), table_contents()))
+    assert seen[SMALL] == seen[ALL]
+
+
+@pytest.mark.usefixtures("apart")
+def test_absent_rows_are_deleted_but_not_those_of_rejected_lines(import_command, dataset):
+    import_command("import_all", dataset.write())
+    first = dataset.rows["product"][0]
+    for rows in dataset.rows.values():
+        rows.clear()
+    dataset.rows["product"] += [first, '2,"Sun Hat","Stay cool"']
+    outcome = import_command("import_all", dataset.write(), "--delete-absent")
+    assert outcome.code == 3
+    assert sorted(Product.objects.values_list("id", flat=True)) == [1, 2]
+
+
+@pytest.mark.usefixtures("apart")
+def test_its_errors_are_those_of_the_command(import_command, dataset):
+    dataset.rows["product"] += ["4,x"] * 5
+    outcome = import_command("import_all", dataset.write(), "--max-errors", "3")
+    assert outcome.code == 1
+    assert "5 lines were rejected, and --max-errors allows 3." in outcome.stderr
+    assert "Nothing was changed." in outcome.stderr
+    assert not Product.objects.exists()
+
+
+@pytest.mark.usefixtures("apart")
+def test_one_that_is_killed_ends_the_import_and_changes_nothing(
+    import_command, dataset, monkeypatch
+):
+    import_command("import_all", dataset.write())
+    before = table_contents()
+    wait = readers.Readers._wait
+
+    def kill_then_wait(reader, *args):
+        os.kill(reader.pid, signal.SIGKILL)
+        return wait(reader, *args)
+
+    dataset.rows["product"][0] = '1,"Other","Be seen","Warm","Jackets",140'
+    with monkeypatch.context() as patch:
+        patch.setattr(readers.Readers, "_wait", staticmethod(kill_then_wait))
+        outcome = import_command("import_all", dataset.write())
+    assert outcome.code == 1
+    assert "The process that read product.csv has ended. Nothing was changed." in outcome.stderr
+    assert table_contents() == before
+    assert import_command("import_all", dataset.folder).code == 0
+    assert Product.objects.get(pk=1).name == "Other"
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT, signal.SIGTERM])
+def test_none_outlives_an_import_that_is_ended(transactional_db, tmp_path, number):
+    generate(tmp_path / "set", products=1500, seed=3)
+    process = start_import("import_all", tmp_path / "set")
+    wait_until(lambda: len(children_of(process.pid)) > 1, "its readers to start")
+    readers_of_it = children_of(process.pid)
+    process.send_signal(number)
+    process.communicate()
+    wait_until(lambda: not alive(readers_of_it), "its readers to end")
+    wait_for_the_server()
+    assert not Product.objects.exists()
+
+
+def children_of(pid: int) -> list[int]:
+    found = subprocess.run(["ps", "-o", "pid=", "--ppid", str(pid)], capture_output=True, text=True)
+    return [int(word) for word in found.stdout.split()]
+
+
+def alive(pids: list[int]) -> list[int]:
+    found = []
+    for pid in pids:
+        try:
+            os.kill(pid, 0)
+        except ProcessLookupError:
+            continue
+        found.append(pid)
+    return found
