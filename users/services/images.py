@@ -101,6 +101,12 @@ def delete_after_commit(name: str) -> None:
         transaction.on_commit(lambda: _delete(name), robust=True)
 
 
+def delete_files(name: str) -> None:
+    """Delete a picture and its thumbnails at once; those that are gone already are no error."""
+    if name:
+        _delete(name)
+
+
 def url_of(name: str) -> str:
     """The absolute address of a stored picture; nothing for none."""
     return f"{settings.MEDIA_URL}{name}" if name else ""
