@@ -31,7 +31,14 @@ from tests.factories.users import (
 from users.models import Account, Preference, Profile
 from users.services import images
 from users.services.accounts import UnknownAccount, find_account
-from users.services.people import Erased, erase_person, find_person
+from users.services.people import (
+    PROFILE_FIELDS,
+    REVIEW_FIELDS,
+    Erased,
+    Person,
+    erase_person,
+    find_person,
+)
 
 pytestmark = pytest.mark.django_db
 
@@ -109,15 +116,7 @@ SPELLINGS = [
 @pytest.mark.parametrize("spelling", SPELLINGS)
 def test_reviews_are_found_in_any_spelling_of_the_address(spelling):
     review = ReviewFactory(reviewer_email=spelling)
-    for other in (
-        "",
-        "a",
-        "ann.lee",
-        "ann.lee@example.comm",
-        "xann.lee@example.com",
-        "é@é",
-        "vann",
-    ):
+    for other in ("", "a", "ann.lee", "ann.lee@example.comm", f"v{ANN}", f"{ANN}v", "é@é"):
         ReviewFactory(reviewer_email=other, product=review.product)
     assert find_person(email=ANN).review_ids == (review.pk,)
     assert find_person(email=spelling).review_ids == (review.pk,)
@@ -214,13 +213,16 @@ def test_export_goes_to_a_file_for_its_owner_alone(ann, tmp_path):
 
 
 def test_every_column_of_a_person_is_exported_or_left_out_on_purpose():
-    from users.services.people import PROFILE_FIELDS, REVIEW_FIELDS
-
-    ours = {"tenant", "account", "email_key", "mobile_key"}
-    ours |= {"created_by", "updated_by", "deleted_by"}
-    assert {field.name for field in Profile._meta.fields} - ours >= set(PROFILE_FIELDS)
-    personal = {"summary", "body", "reviewer_name", "reviewer_email", "rating", "recommend"}
-    assert personal <= set(REVIEW_FIELDS)
+    """`tenant` and `account` come under other names; keys repeat them; writers are others."""
+    kept = {field.name for field in Profile._meta.fields} - set(PROFILE_FIELDS)
+    assert {name for name in kept if not name.startswith("search")} == {
+        *("tenant", "account", "email_key", "mobile_key"),
+        *("created_by", "updated_by", "deleted_by"),
+    }
+    ours = {"helpfulness", "vote_count", "report_count", "moderation", "is_listed"}
+    ours |= {"is_awaiting_moderation", "source_helpfulness", "source_reported"}
+    kept = {field.attname for field in Review._meta.fields} - set(REVIEW_FIELDS) - ours
+    assert kept == {"response", "staff_response"}
 
 
 def test_erasure_leaves_nothing_of_the_person_and_all_of_others(ann, settings):
@@ -280,7 +282,7 @@ def test_erasure_is_asked_for_twice_without_harm(ann):
 
 def test_erasure_that_was_cut_off_finds_the_rest_when_asked_again(ann):
     first, *_ = find_person(userid=ann.pk).review_ids
-    erase_person(person=find_person(userid=ann.pk).__class__(review_ids=(first,)))
+    erase_person(person=Person(review_ids=(first,)))
 
     erased = erase_person(person=find_person(userid=ann.pk))
 
