@@ -27,6 +27,7 @@ from atelier.core.uploads import uploaded_file
 from tests.factories.users import ProfileFactory, TenantFactory
 from users.models import Profile
 from users.services import images
+from users.services.profiles import UnknownProfile
 
 pytestmark = [
     pytest.mark.django_db,
@@ -271,6 +272,7 @@ from io import BytesIO
 import django
 django.setup()
 from users.services import images
+from users.services.profiles import UnknownProfile
 
 content = sys.stdin.buffer.read()
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
@@ -366,7 +368,7 @@ def test_nothing_is_left_behind_where_the_storage_fails_half_way(profile, media,
 
 def test_nothing_is_left_behind_where_the_profile_goes_meanwhile(profile, media, watched):
     watched(lambda name: Profile.objects.update(deleted_by="another", deleted_at=timezone.now()))
-    with pytest.raises(images.UnknownProfile):
+    with pytest.raises(UnknownProfile):
         store(profile, encoded("JPEG"))
     assert files_below(media) == []
 
@@ -383,9 +385,9 @@ def test_picture_goes_when_asked(profile, media, django_capture_on_commit_callba
 
 def test_profile_of_another_tenant_is_unknown(profile, media):
     where = {"tenant_id": TenantFactory(name="other").pk, "profile_id": profile.pk, "by": "b"}
-    with pytest.raises(images.UnknownProfile):
+    with pytest.raises(UnknownProfile):
         images.store_image(content=encoded("JPEG"), **where)
-    with pytest.raises(images.UnknownProfile):
+    with pytest.raises(UnknownProfile):
         images.remove_image(**where)
     assert files_below(media) == []
 

@@ -20,8 +20,9 @@ from django.db import transaction
 from django.db.models.functions import Now
 from PIL import Image, ImageOps
 
-from atelier.core.errors import Invalid, NotFound
+from atelier.core.errors import Invalid
 from users.models import Profile
+from users.services.profiles import UnknownProfile
 
 MAX_BYTES = 2 * 1024 * 1024
 MAX_PIXELS = 25_000_000
@@ -53,13 +54,6 @@ class ImageTooLarge(Invalid):
         super().__init__(
             f"A picture has {MAX_BYTES // 1024**2} MB and {MAX_PIXELS // 10**6} megapixels at most."
         )
-
-
-class UnknownProfile(NotFound):
-    code = "unknown_profile"
-
-    def __init__(self) -> None:
-        super().__init__("There is no such profile.")
 
 
 def store_image(*, tenant_id: UUID, profile_id: UUID, content: bytes | IO[bytes], by: str) -> str:
