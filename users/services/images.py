@@ -28,6 +28,8 @@ MAX_BYTES = 2 * 1024 * 1024
 MAX_PIXELS = 25_000_000
 # Pillow tries these decoders and no other; which one fits, the bytes say.
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF")
+# Modes whose pixels can be averaged as they are.
+SCALABLE = {"L", "LA", "RGB", "RGBA", "CMYK"}
 LONGEST_SIDE = 1600
 THUMBNAIL_SIDES = (64, 256)
 JPEG, WEBP = "jpg", "webp"
@@ -36,7 +38,7 @@ JPEG, WEBP = "jpg", "webp"
 Image.MAX_IMAGE_PIXELS = MAX_PIXELS
 warnings.simplefilter("error", Image.DecompressionBombWarning)
 
-# 25 megapixels take 100 MB and a second: a process decodes one picture at a time.
+# 25 megapixels take a second and up to 460 MB (WebP): a process decodes one picture at a time.
 _drawing = threading.Lock()
 
 
@@ -145,8 +147,11 @@ def _decoded(data: bytes) -> Image.Image:
         source.draft(None, (LONGEST_SIDE, LONGEST_SIDE))
         source.load()
         mode = "RGBA" if source.has_transparency_data else "RGB"
-        frame = _eight_bits(source).convert(mode)
+        # Made smaller before it is converted, where that looks the same: each copy is large.
+        is_scalable = source.mode in SCALABLE and "transparency" not in source.info
+        frame = source if is_scalable else _eight_bits(source).convert(mode)
         frame.thumbnail((LONGEST_SIDE, LONGEST_SIDE))
+        frame = frame.convert(mode)
         ImageOps.exif_transpose(frame, in_place=True)
     # Copies carry on what Pillow knows of the file; a new picture has its pixels only.
     clean = Image.new(mode, frame.size)
