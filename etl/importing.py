@@ -188,6 +188,7 @@ class Import:
                 merging.update_rows(change)
             if is_recounting:
                 review_services.recount_counts()
+            review_services.erase_again()
             self._finish(record)
 
     def _finish(self, record: Callable[[], None]) -> None:

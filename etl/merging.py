@@ -23,6 +23,14 @@ ACTED_ON = {
 }
 
 
+# Rows that no file changes any more. SQL of a row `staged`, and of its twin `live`.
+_ERASED = "IN (SELECT review_id FROM reviews_erasure)"
+ERASED = {
+    "reviews_review": f"live.id IS NOT NULL AND staged.id {_ERASED}",
+    "reviews_reviewphoto": f"live.id IS NOT NULL AND staged.review_id {_ERASED}",
+}
+
+
 class Conflicts(Exception):
     """Rows that are there already and differ, where --on-conflict is `fail`."""
 
@@ -53,7 +61,10 @@ class Changes:
 
 
 def find_changes(staged: Staged) -> Changes:
-    """Compare the staged rows with the table's, column by column of those that come from files."""
+    """Compare the staged rows with the table's, column by column of those that come from files.
+
+    Erased reviews are as they are, whatever the file says.
+    """
     kind = staged.kind
     names = [name for name in kind.table_columns if name != "id"]
     selected = ", ".join(f"staged.{name}" for name in names)
@@ -68,7 +79,8 @@ def find_changes(staged: Staged) -> Changes:
             CREATE UNLOGGED TABLE {changes.table} AS
             SELECT staged.id, {selected}, live.id IS NULL AS is_new
             FROM {staged.table} staged LEFT JOIN {kind.table} live ON live.id = staged.id
-            WHERE live.id IS NULL OR ({selected}) IS DISTINCT FROM ({theirs})
+            WHERE (live.id IS NULL OR ({selected}) IS DISTINCT FROM ({theirs}))
+                AND NOT ({ERASED.get(kind.table, "false")})
             """
         )
         cursor.execute(f"ANALYZE {changes.table}")

@@ -152,6 +152,19 @@ class ReviewPhoto(models.Model):
         return f"photo {self.pk}"
 
 
+class Erasure(models.Model):
+    """A review that lost its words, and who wrote it, for good.
+
+    No import gives them back, even where it brings the row anew: so this refers to none.
+    """
+
+    review_id = models.BigIntegerField(primary_key=True)
+    erased_at = models.DateTimeField(db_default=Now())
+
+    def __str__(self) -> str:
+        return f"erasure of review {self.pk}"
+
+
 class Characteristic(models.Model):
     """Something about a product that reviewers rate from 1 to 5, such as Fit."""
 

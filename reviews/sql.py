@@ -37,7 +37,7 @@ SELECT {mark}row_to_json(answer)::text FROM (
                     array_to_json(ARRAY(
                         SELECT row_to_json(photo) FROM (
                             SELECT id, url FROM reviews_reviewphoto
-                            WHERE review_id = review.id ORDER BY id
+                            WHERE review_id = review.id AND url <> '' ORDER BY id
                         ) photo
                     )) AS photos
                 FROM reviews_review review
@@ -136,6 +136,30 @@ def product_of_review(review_id: int) -> tuple[bool, int] | None:
     """Whether a review's product has licences, and its id; None for an unknown review."""
     found = fetch_marked(_PRODUCT, {"review_id": review_id})
     return None if found is None else (found[0], int(found[1]))
+
+
+# No index, which every review that is written or imported would pay for: erasures are rare, and a
+# scan of a million reviews takes a second. What is all ASCII has its canonical spelling here; what
+# is not, or has a domain in Punycode, is for the caller to judge.
+_WRITTEN_UNDER = """
+SELECT id, reviewer_email FROM reviews_review
+WHERE reviewer_email <> '' AND (
+    lower(btrim(reviewer_email, E' \\t\\n\\x0b\\f\\r\\x1c\\x1d\\x1e\\x1f') COLLATE "C") = ANY(%s)
+    OR octet_length(reviewer_email) <> char_length(reviewer_email)
+    OR lower(reviewer_email COLLATE "C") LIKE '%%xn--%%'
+)
+"""
+
+
+def written_under(emails: Sequence[str]) -> list[tuple[int, str]]:
+    """Ids and addresses of the reviews that may be written under one of the canonical addresses.
+
+    Reads all reviews.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(_WRITTEN_UNDER, [list(emails)])
+        # In this order here, for PostgreSQL would walk the primary key instead of the table.
+        return sorted(cursor.fetchall())
 
 
 def count_once(counter: str, *, review_id: int, visitor: UUID) -> None:

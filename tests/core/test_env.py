@@ -219,3 +219,25 @@ def test_networks_are_read_and_bad_ones_named(monkeypatch):
         monkeypatch.setenv("NETWORKS", bad)
         with pytest.raises(ImproperlyConfigured, match="NETWORKS holds"):
             env.networks("NETWORKS", default="")
+
+
+@pytest.mark.parametrize(
+    ("value", "url"),
+    [
+        ("https://shop.example", "https://shop.example/"),
+        ("https://shop.example/pictures/", "https://shop.example/pictures/"),
+        ("", "http://localhost/"),
+    ],
+)
+def test_an_address_that_others_continue_ends_in_a_slash(monkeypatch, value, url):
+    monkeypatch.setenv("PUBLIC_URL", value)
+    assert env.base_url("PUBLIC_URL", default="http://localhost") == url
+
+
+@pytest.mark.parametrize(
+    "value", ["shop.example", "/media/", "ftp://shop.example", "https://", "https://a.example/?b=c"]
+)
+def test_an_address_that_is_not_absolute_is_refused(monkeypatch, value):
+    monkeypatch.setenv("PUBLIC_URL", value)
+    with pytest.raises(ImproperlyConfigured, match="PUBLIC_URL"):
+        env.base_url("PUBLIC_URL", default="")

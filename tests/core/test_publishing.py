@@ -10,13 +10,13 @@ from django.db import IntegrityError, connection, transaction
 from atelier.core.models import CacheScope
 from atelier.core.publishing import EPOCH, ScopeError, publish
 from products.models import CATALOGUE_SCOPE, Feature, Product, product_scope
-from reviews.models import HelpfulVote, Review, ReviewReport, reviews_scope
+from reviews.models import Erasure, HelpfulVote, Review, ReviewReport, reviews_scope
 from tests.factories.products import FeatureFactory, ProductFactory
 from tests.factories.reviews import ReviewFactory
 from tests.threads import Aside, Crew
 from tests.waiting import second_connection, wait_for_blocked
 
-PRIVATE = {HelpfulVote, ReviewReport}
+PRIVATE = {Erasure, HelpfulVote, ReviewReport}
 PUBLIC = [
     model
     for label in ("products", "reviews")
@@ -157,7 +157,7 @@ def test_the_session_is_refused_again_after_a_committed_and_a_broken_door():
 @pytest.mark.django_db
 def test_votes_and_reports_are_no_public_data():
     review = ReviewFactory()
-    for kind in PRIVATE:
+    for kind in (HelpfulVote, ReviewReport):
         kind.objects.create(review=review, visitor=uuid.uuid4())
 
 

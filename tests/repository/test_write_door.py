@@ -22,7 +22,7 @@ OF_REGIONS = {
     "licensing_regiongroup",
     "licensing_regiongroup_members",
 }
-PRIVATE = {"reviews_helpfulvote", "reviews_reviewreport"} | OF_REGIONS
+PRIVATE = {"reviews_erasure", "reviews_helpfulvote", "reviews_reviewreport"} | OF_REGIONS
 PUBLIC = {
     model._meta.db_table
     for label in ("licensing", "products", "reviews")

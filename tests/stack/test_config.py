@@ -19,7 +19,9 @@ def test_too_long_a_socket_path_names_the_setting():
         config.check()
 
 
-@pytest.mark.parametrize("folder", [{"ATELIER_STATE_DIR": "var"}, {"CACHE_DIR": "var"}])
+@pytest.mark.parametrize(
+    "folder", [{"ATELIER_STATE_DIR": "var"}, {"CACHE_DIR": "var"}, {"MEDIA_ROOT": "var"}]
+)
 def test_a_relative_folder_is_refused(folder):
     with pytest.raises(StackError, match=f"{next(iter(folder))} is var: .* absolute path"):
         configured(**{"ATELIER_STATE_DIR": "/tmp/a", **folder}).check()
@@ -67,3 +69,12 @@ def test_state_of_two_checkouts_of_one_name_differs():
     assert default_state(first) != default_state(second)
     if os.geteuid() != 0:
         assert default_state(first) == first / "var"
+
+
+def test_pictures_are_found_where_the_site_listens_unless_told_otherwise():
+    config = configured(ATELIER_STATE_DIR="/tmp/a", HTTP_PORT="8101", PUBLIC_URL="")
+    assert config.environ["PUBLIC_URL"] == "http://127.0.0.1:8101"
+    assert config.environ["MEDIA_ROOT"] == "/tmp/a/media"
+
+    config = configured(ATELIER_STATE_DIR="/tmp/a", PUBLIC_URL="https://shop.example")
+    assert config.environ["PUBLIC_URL"] == "https://shop.example"

@@ -2,7 +2,7 @@
 
 import random
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -11,7 +11,8 @@ import orjson
 import structlog
 from django.conf import settings
 from django.db import transaction
-from django.db.models import F
+from django.db.models import F, JSONField
+from django.db.models.functions import Cast
 
 from atelier.core import jobs
 from atelier.core.deliveries import guard, sending
@@ -117,6 +118,20 @@ def remove_old() -> int:
     while ids := list(old.values_list("pk", flat=True)[:REMOVED_AT_ONCE]):
         removed += Delivery.objects.filter(pk__in=ids).delete()[0]
     return removed
+
+
+def deliveries_about(*, field: str, value: int) -> list[UUID]:
+    """The ids of deliveries whose payload has the value in a field. Reads all deliveries."""
+    # The words first: they spare PostgreSQL reading every payload as JSON.
+    named = Delivery.objects.filter(payload__contains=f'"{field}":{value}')
+    read = named.annotate(read=Cast("payload", JSONField()))
+    found = read.filter(**{f"read__{field}": value}).order_by("id")
+    return list(found.values_list("pk", flat=True))
+
+
+def delete_deliveries(*, delivery_ids: Collection[UUID]) -> int:
+    """Delete deliveries for good, pending ones included, whose jobs then find none; how many."""
+    return Delivery.objects.filter(pk__in=delivery_ids).delete()[0]
 
 
 def wait_before(next_attempt: int, retry_after: float | None = None) -> float:
