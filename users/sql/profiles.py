@@ -5,6 +5,9 @@ order of the select list and writes no white space. Each statement names the ten
 alone it sees, and `pictures`, the address below which pictures lie.
 """
 
+from collections.abc import Mapping
+from functools import cache
+from typing import Any
 from uuid import UUID
 
 from atelier.core.database import fetch_json
@@ -51,6 +54,45 @@ SELECT row_to_json(answer)::text FROM (
 ) answer
 """  # noqa: S608 - constants only
 
+# Each walk goes by id and stops after MOST_WALKED rows. Indexes, by what is asked for first: the
+# partial unique ones of e-mail, mobile and account's type; profile_by_tenant.
+_WALK = """
+SELECT {columns} FROM users_profile
+WHERE tenant_id = %(tenant_id)s AND deleted_at IS NULL AND id > %(after)s{condition}
+ORDER BY id
+"""
+_SELECTIVE = {
+    "email_key": " AND email_key = %(email_key)s",
+    "mobile_key": " AND mobile_key = %(mobile_key)s",
+    "account": " AND account_id = %(account)s",
+}
+# The last row of a full page leads on, or else the last that was walked, if there may be more.
+_LIST = f"""
+WITH page AS MATERIALIZED (
+    SELECT * FROM ({{rows}} LIMIT {MOST_WALKED}) walked
+    WHERE (%(email_key)s::text IS NULL OR email_key = %(email_key)s)
+        AND (%(mobile_key)s::text IS NULL OR mobile_key = %(mobile_key)s)
+        AND (%(account)s::bigint IS NULL OR account_id = %(account)s)
+        AND (%(profile_type)s::text IS NULL OR profile_type = %(profile_type)s)
+        AND (%(gender)s::text IS NULL OR gender = %(gender)s)
+        AND (%(country)s::text IS NULL OR country = %(country)s)
+        AND (%(city)s::text IS NULL OR city = %(city)s)
+        AND (%(is_active)s::boolean IS NULL OR is_active = %(is_active)s)
+    ORDER BY id LIMIT %(limit)s
+)
+SELECT row_to_json(answer)::text FROM (
+    SELECT array_to_json(ARRAY(
+        SELECT row_to_json(entry) FROM (
+            SELECT {_COLUMNS} FROM page profile ORDER BY profile.id
+        ) entry
+    )) AS results,
+    CASE WHEN (SELECT count(*) FROM page) = %(limit)s
+        THEN (SELECT id FROM page ORDER BY id DESC LIMIT 1)
+        ELSE ({{ids}} OFFSET {MOST_WALKED - 1} LIMIT 1)
+    END AS next
+) answer
+"""  # noqa: S608 - constants only
+
 
 def profile(*, profile_id: UUID, tenant_id: UUID, tenant: str, pictures: str) -> bytes | None:
     """The live profile as `GET /profiles/:id` shows it; None where the tenant has none such."""
@@ -62,4 +104,43 @@ def profile(*, profile_id: UUID, tenant_id: UUID, tenant: str, pictures: str) ->
             "tenant": tenant,
             "pictures": pictures,
         },
+    )
+
+
+def profile_page(
+    *,
+    tenant_id: UUID,
+    tenant: str,
+    filters: Mapping[str, Any],
+    after: UUID | None,
+    limit: int,
+    pictures: str,
+) -> bytes:
+    """The page of live profiles after an id, as `GET /profiles` shows it.
+
+    `filters` are columns and the values that they have, of email_key, mobile_key, account,
+    profile_type, gender, country, city and is_active. Costs at most two walks of MOST_WALKED rows.
+    """
+    chosen = next((name for name in _SELECTIVE if name in filters), "")
+    asked = {name: filters.get(name) for name in _FILTERS}
+    params = {
+        **asked,
+        "tenant_id": tenant_id,
+        "tenant": tenant,
+        "after": after or FIRST,
+        "limit": limit,
+        "pictures": pictures,
+    }
+    return fetch_json(_list(chosen), params) or b""
+
+
+_FILTERS = (*_SELECTIVE, "profile_type", "gender", "country", "city", "is_active")
+
+
+@cache
+def _list(chosen: str) -> str:
+    condition = _SELECTIVE.get(chosen, "")
+    return _LIST.format(
+        rows=_WALK.format(columns="*", condition=condition),
+        ids=_WALK.format(columns="id", condition=condition),
     )
