@@ -26,6 +26,9 @@ urlpatterns = [
         name="profile-list",
     ),
     re_path(
+        rf"{PROFILE}/_upload/?$", ProfileViewSet.as_view({"put": "upload"}), name="profile-upload"
+    ),
+    re_path(
         rf"{PROFILE}/restore/?$",
         ProfileViewSet.as_view({"post": "restore"}),
         name="profile-restore",

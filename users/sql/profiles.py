@@ -45,7 +45,7 @@ _COLUMNS = f"""
     profile.updated_by, {_instant("profile.updated_at")} AS updated_at
 """
 
-# Indexes: the primary key.
+# Indexes: the primary key, or profile_by_tenant, which leads to the one row as well.
 _PROFILE = f"""
 SELECT row_to_json(answer)::text FROM (
     SELECT {_COLUMNS} FROM users_profile profile

@@ -11,13 +11,14 @@ from atelier.core.callers import record, require
 from atelier.core.exception_handler import LEGACY_FAILURE
 from atelier.core.fields import read_body
 from atelier.core.responses import no_content, private_json
+from atelier.core.uploads import uploaded_file
 from atelier.core.viewsets import ServiceViewSet, json_body
 from users.filters import ProfileFilter
 from users.serializers import preferences as preference_shapes
 from users.serializers import profile_schemas as schemas
 from users.serializers import profiles as shapes
 from users.serializers.profiles import PROFILES_READ, PROFILES_WRITE
-from users.services import preferences, profiles
+from users.services import images, preferences, profiles
 from users.services.tokens import doer_of
 
 
@@ -77,6 +78,17 @@ class ProfileViewSet(PrivateViewSet):
         profiles.delete_profile(tenant_id=caller.tenant_id, profile_id=known, by=doer_of(caller))
         record(caller, "profile deleted", profile_id=profile_id)
         return private_json(shapes.DONE)
+
+    @extend_schema(**schemas.UPLOAD)
+    def upload(self, request: HttpRequest, profile_id: str) -> HttpResponse:
+        caller = require(request, PROFILES_WRITE)
+        known = shapes.profile_id_of(profile_id)
+        file = uploaded_file(request, shapes.PICTURE, limit=shapes.MAX_PICTURE)
+        url = images.store_image(
+            tenant_id=caller.tenant_id, profile_id=known, content=file, by=doer_of(caller)
+        )
+        record(caller, "picture uploaded", profile_id=profile_id)
+        return private_json(shapes.uploaded(url))
 
     @extend_schema(**schemas.LIST)
     def list(self, request: HttpRequest) -> HttpResponse:
