@@ -10,14 +10,6 @@ class Migration(migrations.Migration):
         migrations.AddIndex(
             model_name="profile",
             index=models.Index(
-                condition=models.Q(("deleted_at__isnull", True)),
-                fields=["tenant", "id"],
-                name="profile_by_tenant",
-            ),
-        ),
-        migrations.AddIndex(
-            model_name="profile",
-            index=models.Index(
                 condition=models.Q(("deleted_at__isnull", False)),
                 fields=["id"],
                 name="deleted_profile_by_id",

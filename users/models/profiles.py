@@ -102,12 +102,6 @@ class Profile(models.Model):
             ),
         ]
         indexes = [
-            # The list of a tenant's, which walks it.
-            models.Index(
-                name="profile_by_tenant",
-                fields=["tenant", "id"],
-                condition=Q(deleted_at__isnull=True),
-            ),
             # Staff look for deleted ones, of which there are few.
             models.Index(
                 name="deleted_profile_by_id", fields=["id"], condition=Q(deleted_at__isnull=False)

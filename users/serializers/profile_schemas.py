@@ -85,7 +85,7 @@ class ProfileEntry(serializers.Serializer):
 
 class ProfilePage(serializers.Serializer):
     results = ProfileEntry(many=True)
-    next = serializers.UUIDField(
+    next = serializers.CharField(
         allow_null=True, help_text="`after` of the next page; null where there is none."
     )
 
@@ -201,13 +201,17 @@ UPLOAD: dict[str, Any] = {
 }
 LIST: dict[str, Any] = {
     "operation_id": "profiles_list",
-    "summary": "Profiles by id, that is by age",
+    "summary": "Profiles, the oldest first",
     "description": (
         "A page may be short, or empty, while `next` leads on: each looks at ten thousand profiles "
         "at most, whatever the filters leave of them."
     ),
     "parameters": [
-        OpenApiParameter("after", OpenApiTypes.UUID, description="`next` of the page before."),
+        OpenApiParameter(
+            "after",
+            {"type": "string", "pattern": f"^{profiles.PLACE.pattern}$"},
+            description="`next` of the page before.",
+        ),
         OpenApiParameter(
             "limit",
             {

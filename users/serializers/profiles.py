@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping
-from datetime import date
+from datetime import date, datetime
 from math import isfinite
 from typing import Any
 from uuid import UUID
@@ -41,6 +41,10 @@ ID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 DAY = re.compile(
     r"([0-9]{4}-[0-9]{2}-[0-9]{2})"
     r"(?:[Tt ][0-9]{2}:[0-9]{2}(?::[0-9]{2}(?:\.[0-9]{1,9})?)?(?:[Zz]|[+-][0-9]{2}:?[0-9]{2})?)?"
+)
+# `next` of a page of the list: when a profile was made, and its id.
+PLACE = re.compile(
+    rf"([0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}}T[0-9]{{2}}:[0-9]{{2}}:[0-9]{{2}}\.[0-9]{{6}}Z)_({ID.pattern})"
 )
 
 
@@ -218,10 +222,27 @@ class ProfileChanges(Changes):
     is_active = serializers.BooleanField()
 
 
-class PageQuery(serializers.Serializer):
-    """Which page of the list: profiles after an id."""
+@extend_schema_field({"type": "string", "pattern": f"^{PLACE.pattern}$"})
+class PlaceField(serializers.Field):
+    """Where a page of the list ended: the time and the id of a profile."""
 
-    after = serializers.UUIDField(default=None)
+    default_error_messages = {"invalid": "Not the `next` of a page."}
+
+    def to_internal_value(self, data: Any) -> tuple[str, UUID]:
+        found = PLACE.fullmatch(data)
+        if found is None:
+            self.fail("invalid")
+        try:
+            datetime.fromisoformat(found[1])
+        except ValueError:
+            self.fail("invalid")
+        return found[1], UUID(found[2])
+
+
+class PageQuery(serializers.Serializer):
+    """Which page of the list."""
+
+    after = PlaceField(default=None)
     limit = serializers.IntegerField(min_value=1, max_value=MAX_LIMIT, default=DEFAULT_LIMIT)
 
 

@@ -175,10 +175,10 @@ def list_profiles(
     tenant_id: UUID,
     tenant: str,
     filters: Mapping[str, Any],
-    after: UUID | None,
+    after: tuple[str, UUID] | None,
     limit: int,
 ) -> bytes:
-    """Live profiles after an id, by id, as `GET /profiles` shows them, as JSON.
+    """Live profiles after a time and an id, by age, as `GET /profiles` shows them, as JSON.
 
     `filters` are what `users.filters` reads: email and mobile in any spelling, the rest exactly. A
     number without `+` is one of the country that is asked for, if any. One query, which looks at
@@ -196,7 +196,7 @@ def list_profiles(
         tenant_id=tenant_id,
         tenant=tenant,
         filters=columns,
-        after=after,
+        after=after or sql.FIRST,
         limit=limit,
         pictures=settings.MEDIA_URL,
     )

@@ -14,7 +14,8 @@ from atelier.core.database import fetch_json
 
 # How many rows one page of the list looks at, whatever its filters leave of them.
 MOST_WALKED = 10_000
-FIRST = UUID(int=0)
+# Before the first profile.
+FIRST = ("-infinity", UUID(int=0))
 
 
 def _instant(column: str) -> str:
@@ -45,7 +46,7 @@ _COLUMNS = f"""
     profile.updated_by, {_instant("profile.updated_at")} AS updated_at
 """
 
-# Indexes: the primary key, or profile_by_tenant, which leads to the one row as well.
+# Indexes: the primary key.
 _PROFILE = f"""
 SELECT row_to_json(answer)::text FROM (
     SELECT {_COLUMNS} FROM users_profile profile
@@ -54,18 +55,21 @@ SELECT row_to_json(answer)::text FROM (
 ) answer
 """  # noqa: S608 - constants only
 
-# Each walk goes by id and stops after MOST_WALKED rows. Indexes, by what is asked for first: the
-# partial unique ones of e-mail, mobile and account's type; profile_by_tenant.
+# Each walk goes by age and stops after MOST_WALKED rows. Indexes, by what is asked for first: the
+# partial unique ones of e-mail, mobile and account's type; profile_by_created_at. In the order of
+# ids alone, the primary key would be walked through other tenants' rows.
 _WALK = """
 SELECT {columns} FROM users_profile
-WHERE tenant_id = %(tenant_id)s AND deleted_at IS NULL AND id > %(after)s{condition}
-ORDER BY id
+WHERE tenant_id = %(tenant_id)s AND deleted_at IS NULL
+    AND (created_at, id) > (%(after)s::timestamptz, %(after_id)s::uuid){condition}
+ORDER BY created_at, id
 """
 _SELECTIVE = {
     "email_key": " AND email_key = %(email_key)s",
     "mobile_key": " AND mobile_key = %(mobile_key)s",
     "account": " AND account_id = %(account)s",
 }
+_PLACE = f"{_instant('created_at')} || '_' || id"
 # The last row of a full page leads on, or else the last that was walked, if there may be more.
 _LIST = f"""
 WITH page AS MATERIALIZED (
@@ -78,17 +82,17 @@ WITH page AS MATERIALIZED (
         AND (%(country)s::text IS NULL OR country = %(country)s)
         AND (%(city)s::text IS NULL OR city = %(city)s)
         AND (%(is_active)s::boolean IS NULL OR is_active = %(is_active)s)
-    ORDER BY id LIMIT %(limit)s
+    ORDER BY created_at, id LIMIT %(limit)s
 )
 SELECT row_to_json(answer)::text FROM (
     SELECT array_to_json(ARRAY(
         SELECT row_to_json(entry) FROM (
-            SELECT {_COLUMNS} FROM page profile ORDER BY profile.id
+            SELECT {_COLUMNS} FROM page profile ORDER BY profile.created_at, profile.id
         ) entry
     )) AS results,
     CASE WHEN (SELECT count(*) FROM page) = %(limit)s
-        THEN (SELECT id FROM page ORDER BY id DESC LIMIT 1)
-        ELSE ({{ids}} OFFSET {MOST_WALKED - 1} LIMIT 1)
+        THEN (SELECT {_PLACE} FROM page ORDER BY created_at DESC, id DESC LIMIT 1)
+        ELSE (SELECT {_PLACE} FROM ({{places}} OFFSET {MOST_WALKED - 1} LIMIT 1) last_walked)
     END AS next
 ) answer
 """  # noqa: S608 - constants only
@@ -112,11 +116,11 @@ def profile_page(
     tenant_id: UUID,
     tenant: str,
     filters: Mapping[str, Any],
-    after: UUID | None,
+    after: tuple[str, UUID],
     limit: int,
     pictures: str,
 ) -> bytes:
-    """The page of live profiles after an id, as `GET /profiles` shows it.
+    """The page of live profiles after a time and an id, as `GET /profiles` shows it.
 
     `filters` are columns and the values that they have, of email_key, mobile_key, account,
     profile_type, gender, country, city and is_active. Costs at most two walks of MOST_WALKED rows.
@@ -127,7 +131,8 @@ def profile_page(
         **asked,
         "tenant_id": tenant_id,
         "tenant": tenant,
-        "after": after or FIRST,
+        "after": after[0],
+        "after_id": after[1],
         "limit": limit,
         "pictures": pictures,
     }
@@ -142,5 +147,5 @@ def _list(chosen: str) -> str:
     condition = _SELECTIVE.get(chosen, "")
     return _LIST.format(
         rows=_WALK.format(columns="*", condition=condition),
-        ids=_WALK.format(columns="id", condition=condition),
+        places=_WALK.format(columns="created_at, id", condition=condition),
     )
