@@ -124,6 +124,15 @@ class Profile(models.Model):
                 )
                 for sort in SORTS.values()
             ),
+            # Staff look for deleted ones, of which there are few.
+            models.Index(
+                name="deleted_profile_by_id", fields=["id"], condition=Q(deleted_at__isnull=False)
+            ),
+            models.Index(
+                name="deleted_profile_by_email",
+                fields=["email_key"],
+                condition=Q(deleted_at__isnull=False),
+            ),
             # For exports and erasures, which want deleted ones too.
             models.Index(
                 name="profile_by_account", fields=["account"], condition=Q(account__isnull=False)

@@ -10,13 +10,14 @@ from datetime import date
 from typing import Any
 from uuid import UUID
 
+from django.conf import settings
 from django.db import IntegrityError, connection, transaction
 from django.db.models.functions import Now
 
 from atelier.core.database import violated_constraint
 from atelier.core.errors import Conflict, Invalid, NotFound
 from users.identities import canonical_email, canonical_mobile
-from users.models import DEFAULT_PROFILE_TYPE, Profile
+from users.models import DEFAULT_PROFILE_TYPE, Profile, ProfileQuerySet
 from users.sql import profiles as sql
 
 
@@ -114,9 +115,13 @@ def update_profile(
 ) -> None:
     """Set the named columns of a live profile, and no others; `account` is a userid or None.
 
-    The keys follow from what identifies. Locks the row. Raises UnknownProfile, and whatever
-    `create_profile` raises.
+    Without changes nothing is written. The keys follow from what identifies. Locks the row. Raises
+    UnknownProfile, and whatever `create_profile` raises.
     """
+    if not changes and not _live(tenant_id, profile_id).exists():
+        raise UnknownProfile
+    if not changes:
+        return
     columns = dict(changes)
     account = columns.pop("account", None)
     if "account" in changes:
@@ -158,14 +163,46 @@ def find_profile(*, tenant_id: UUID, tenant: str, profile_id: UUID) -> bytes:
     `tenant` is the tenant's name. Raises UnknownProfile.
     """
     found = sql.profile(
-        profile_id=profile_id, tenant_id=tenant_id, tenant=tenant, pictures=_pictures()
+        profile_id=profile_id, tenant_id=tenant_id, tenant=tenant, pictures=settings.MEDIA_URL
     )
     if found is None:
         raise UnknownProfile
     return found
 
 
-def _live(tenant_id: UUID, profile_id: UUID) -> Any:
+def list_profiles(
+    *,
+    tenant_id: UUID,
+    tenant: str,
+    filters: Mapping[str, Any],
+    after: tuple[str, UUID] | None,
+    limit: int,
+) -> bytes:
+    """Live profiles after a time and an id, by age, as `GET /profiles` shows them, as JSON.
+
+    `filters` are what `users.filters` reads: email and mobile in any spelling, the rest exactly. A
+    number without `+` is one of the country that is asked for, if any. One query, which looks at
+    ten thousand profiles at most. Raises InvalidEmail and InvalidMobile.
+    """
+    columns = dict(filters)
+    if "account" in columns:
+        columns["account"] = int(columns["account"])
+    if "email" in columns:
+        columns["email_key"] = canonical_email(columns.pop("email"))
+    if "mobile" in columns:
+        country = columns.get("country", "")
+        columns["mobile_key"] = canonical_mobile(columns.pop("mobile"), country)
+    return sql.profile_page(
+        tenant_id=tenant_id,
+        tenant=tenant,
+        filters=columns,
+        after=after or sql.FIRST,
+        limit=limit,
+        pictures=settings.MEDIA_URL,
+    )
+
+
+def _live(tenant_id: UUID, profile_id: UUID) -> ProfileQuerySet:
     return Profile.objects.live().of_tenant(tenant_id).filter(pk=profile_id)
 
 
@@ -201,7 +238,3 @@ def _writing(*, has_account: bool) -> Iterator[None]:
         if constraint.startswith(ACCOUNT_KEY):
             raise NoSuchAccount from error
         raise
-
-
-def _pictures() -> str:
-    return "/media/"

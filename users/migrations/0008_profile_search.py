@@ -28,7 +28,7 @@ $$
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('users', '0006_profiles'),
+        ('users', '0007_profile_lists'),
     ]
 
     operations = [
