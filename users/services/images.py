@@ -193,6 +193,7 @@ def _replace(tenant_id: UUID, profile_id: UUID, name: str, by: str) -> str:
     if earlier is None:
         raise UnknownProfile
     live.update(image=name, updated_by=by, updated_at=Now())
+    mark_profile(tenant_id=tenant_id, profile_id=profile_id)
     delete_after_commit(earlier)
     return earlier
 
