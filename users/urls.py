@@ -14,6 +14,9 @@ urlpatterns = [
     ),
     re_path(r"^login/?$", AccountViewSet.as_view({"post": "login"}), name="account-login"),
     re_path(
+        r"^profiles/_search/?$", ProfileViewSet.as_view({"post": "search"}), name="profile-search"
+    ),
+    re_path(
         rf"{PROFILE}/?$",
         ProfileViewSet.as_view(
             {"get": "retrieve", "put": "replace", "patch": "update", "delete": "destroy"}

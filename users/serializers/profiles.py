@@ -19,6 +19,7 @@ from atelier.core.exception_handler import pointers
 from atelier.core.fields import Changes, TextField
 from atelier.core.numbers import MAX_ID
 from atelier.core.pagination import whole
+from users.models import SORTS
 
 PROFILES_READ = "profiles:read"
 PROFILES_WRITE = "profiles:write"
@@ -177,7 +178,10 @@ class Search(serializers.Serializer):
 
 
 def search_of(body: Any) -> dict[str, Any]:
-    """query, sort_by, limit and offset, the numbers clamped. Raises Invalid."""
+    """query, limit, offset, and sort_by where it is one of the orders; the numbers are clamped.
+
+    Raises Invalid for a query that is no text, or too long.
+    """
     if not isinstance(body, dict):
         raise Invalid(UNREADABLE)
     query, sort_by = body.get("query"), body.get("sort_by")
@@ -188,11 +192,22 @@ def search_of(body: Any) -> dict[str, Any]:
     if not isinstance(query, str) or "\0" in query or len(query) > MAX_QUERY:
         raise Invalid(f"query must be a text of at most {MAX_QUERY} characters.")
     return {
+        **_order(sort_by),
         "query": query,
-        "sort_by": sort_by if isinstance(sort_by, str) else "",
         "limit": min(_number(body.get("limit")) or DEFAULT_LIMIT, MAX_LIMIT),
         "offset": min(_number(body.get("offset")), MAX_OFFSET),
     }
+
+
+def _order(sort_by: Any) -> dict[str, str]:
+    """`sort_by` as search has it; nothing for any other, which leaves the default order."""
+    name, _, direction = (
+        sort_by.strip().partition(" ") if isinstance(sort_by, str) else ("", "", "")
+    )
+    name, direction = name.lower(), direction.strip().upper()
+    if name not in SORTS or direction not in {"", "ASC", "DESC"}:
+        return {}
+    return {"sort_by": f"{name} {direction or 'ASC'}"}
 
 
 def _number(value: Any) -> int:

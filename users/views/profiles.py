@@ -18,7 +18,7 @@ from users.serializers import preferences as preference_shapes
 from users.serializers import profile_schemas as schemas
 from users.serializers import profiles as shapes
 from users.serializers.profiles import PROFILES_READ, PROFILES_WRITE
-from users.services import images, preferences, profiles
+from users.services import images, preferences, profiles, search
 from users.services.tokens import doer_of
 
 
@@ -78,6 +78,13 @@ class ProfileViewSet(PrivateViewSet):
         profiles.delete_profile(tenant_id=caller.tenant_id, profile_id=known, by=doer_of(caller))
         record(caller, "profile deleted", profile_id=profile_id)
         return private_json(shapes.DONE)
+
+    @extend_schema(**schemas.SEARCH)
+    def search(self, request: HttpRequest) -> HttpResponse:
+        caller = require(request, PROFILES_READ)
+        asked = shapes.search_of(json_body(request, complaint=shapes.UNREADABLE))
+        found = search.search_profiles(tenant_id=caller.tenant_id, **asked)
+        return private_json(found.profiles)
 
     @extend_schema(**schemas.UPLOAD)
     def upload(self, request: HttpRequest, profile_id: str) -> HttpResponse:
