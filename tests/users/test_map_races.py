@@ -1,11 +1,11 @@
 """Maps that are built while profiles are written: no frequent word misses a profile."""
 
-import itertools
 import random
+from functools import partial
 
 import orjson
 import pytest
-from django.db import connection, transaction
+from django.db import transaction
 
 from tests.factories.users import ProfileFactory, TenantFactory
 from tests.threads import Aside, Crew
@@ -79,31 +79,27 @@ def write(tenant: Tenant, seed: int, rounds: int) -> None:
                 transaction.set_rollback(True)
 
 
+def build(tenant: Tenant, rounds: int) -> None:
+    for _ in range(rounds):
+        mapping.map_tenant(tenant_id=tenant.pk)
+
+
 def test_a_map_built_while_writers_write_misses_nothing(tenant: Tenant) -> None:
-    seeds = itertools.count()
     with Crew(WRITERS + 1) as crew:
-        for _ in range(6):
-            crew.run(
-                [
-                    *(lambda seed=next(seeds): write(tenant, seed, 12) for _ in range(WRITERS)),
-                    lambda: [mapping.map_tenant(tenant_id=tenant.pk) for _ in range(3)],
-                ]
-            )
+        for number in range(6):
+            writers = [partial(write, tenant, number * WRITERS + n, 12) for n in range(WRITERS)]
+            crew.run([*writers, partial(build, tenant, 3)])
             everything_is_found(tenant)
     assert SearchMap.objects.filter(tenant=tenant).count() == 1
 
 
 def test_a_map_waits_for_a_write_that_is_not_committed(tenant: Tenant) -> None:
-    def build() -> None:
-        mapping.map_tenant(tenant_id=tenant.pk)
-        connection.close()
-
     aside = None
     try:
         with transaction.atomic():
             made = ProfileFactory(tenant=tenant, full_name="Ann Late", gender="zz")
             mark_profile(tenant_id=tenant.pk, profile_id=made.pk)
-            aside = Aside(build)
+            aside = Aside(partial(build, tenant, 1))
             with pytest.raises(TimeoutError):
                 aside._future.result(0.7)
         aside.result()

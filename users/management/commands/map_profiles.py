@@ -7,8 +7,8 @@ from users.services.mapping import Busy, map_tenants
 
 class Command(BaseCommand):
     help = (
-        "Tell search anew where frequent words are, for tenants of many profiles. The worker does it "
-        "every night; run it after loading millions. Search and writes go on meanwhile."
+        "Tell search anew where frequent words are, for tenants of many profiles. The worker does "
+        "it every night; run it after loading millions. Search and writes go on meanwhile."
     )
 
     def handle(self, *args: Any, **options: Any) -> None:
