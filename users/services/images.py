@@ -22,6 +22,7 @@ from PIL import Image, ImageOps
 
 from atelier.core.errors import Invalid, NotFound
 from users.models import Profile
+from users.services.search import mark_profile
 
 MAX_BYTES = 2 * 1024 * 1024
 MAX_PIXELS = 25_000_000
