@@ -106,7 +106,7 @@ def _found(order: sql.Order, words: list[str], params: dict[str, Any]) -> sql.Fo
     """By the way that costs least, as far as the map knows; another one where that gives up."""
     if not words:
         return sql.page("all", order, params)
-    params["patterns"] = sql.text_array([f"% {_escaped(word)}%" for word in words])
+    params["patterns"] = sql.text_array([f"% {escaped(word)}%" for word in words])
     keys = {word: map_key(word) for word in words}
     known = sql.known(params["tenant_id"], list(set(keys.values())))
     if known is None:
@@ -163,7 +163,7 @@ def _gathered(
     return sql.page("gather_keys", order, {**params, "index_keys": sql.text_array(keys)})
 
 
-def _escaped(word: str) -> str:
+def escaped(word: str) -> str:
     return word.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
 
 
