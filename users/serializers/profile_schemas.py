@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from drf_spectacular.helpers import forced_singular_serializer
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse
 from rest_framework import serializers
@@ -237,7 +238,7 @@ LIST: dict[str, Any] = {
         _TENANT,
     ],
     "responses": {
-        (200, "application/json"): ProfilePage,
+        (200, "application/json"): forced_singular_serializer(ProfilePage),
         **problems(400, *GUARDED),
         **_UNFIT,
     },
