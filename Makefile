@@ -65,7 +65,7 @@ bench-etl: environment ## imports against plain COPY (PRODUCTS=1000000 takes hal
 bench: environment ## measure against peers on Node 20 (PRODUCTS=1000000, ONLY=; takes its time)
 	@$(VENV)/python -m tests.bench
 
-bench-search: environment ## time search over PROFILES=1000000 made-up profiles
+bench-search: environment ## time search over made-up profiles (PROFILES=1000000; ten million take 15 GB)
 	@$(VENV)/python -m tests.bench.search
 
 geoip: ## fetch Debian's tables of addresses and countries, and print where they are
