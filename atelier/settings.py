@@ -79,6 +79,9 @@ STATEMENT_TIMEOUT_MS = env.integer("DATABASE_STATEMENT_TIMEOUT_MS", default=0)
 LOCK_TIMEOUT_MS = env.integer("DATABASE_LOCK_TIMEOUT_MS", default=0)
 # Instead of both, once a write has its scopes: an import that is published holds rows for seconds.
 WRITE_TIMEOUT_MS = env.integer("DATABASE_WRITE_TIMEOUT_MS", default=0)
+# Helpers that PostgreSQL may start for a query; atelier.wsgi wants none, since a request waits for
+# their start longer than they help it.
+PARALLEL_WORKERS = env.integer("DATABASE_PARALLEL_WORKERS", default=2)
 
 DATABASES = {
     "default": {
@@ -95,6 +98,9 @@ DATABASES = {
             "options": (
                 f"-c statement_timeout={STATEMENT_TIMEOUT_MS}"
                 f" -c lock_timeout={LOCK_TIMEOUT_MS}"
+                f" -c max_parallel_workers_per_gather={PARALLEL_WORKERS}"
+                # Compiling takes longer than any query of a request.
+                " -c jit=off"
                 " -c idle_in_transaction_session_timeout=60000"
             ),
         },
@@ -283,7 +289,7 @@ DELIVERIES_KEPT_DAYS = env.integer("DELIVERIES_KEPT_DAYS", default=7, minimum=1)
 # Files to import are read by a process of their own from this size on: docs/etl.md.
 IMPORT_APART_BYTES = env.integer("IMPORT_APART_BYTES", default=32 << 20)
 
-PROCRASTINATE_IMPORT_PATHS = ["atelier.core.deliveries.tasks"]
+PROCRASTINATE_IMPORT_PATHS = ["atelier.core.deliveries.tasks", "users.tasks"]
 PROCRASTINATE_WORKER_DEFAULTS = {
     # Most of the time a job waits for a receiver.
     "concurrency": env.integer("WORKER_CONCURRENCY", default=8, minimum=1),

@@ -61,6 +61,7 @@ ENVIRON = {
     "DATABASE_STATEMENT_TIMEOUT_MS": "0",
     "DATABASE_LOCK_TIMEOUT_MS": "0",
     "DATABASE_WRITE_TIMEOUT_MS": "0",
+    "DATABASE_PARALLEL_WORKERS": "0",
 }
 
 if django.conf.settings.configured:

@@ -3,6 +3,7 @@
 import secrets
 from collections.abc import Collection
 from datetime import timedelta
+from typing import Any
 
 import factory
 from django.utils import timezone
@@ -21,6 +22,7 @@ from users.models import (
     User,
 )
 from users.services.tokens import digest_of
+from users.terms import SearchColumns, search_columns
 
 PASSWORD = "correct horse battery staple"
 SECRET = "a-secret-that-is-long-enough-for-tests"
@@ -73,8 +75,22 @@ class ProfileFactory(DjangoModelFactory):
     mobile_key = factory.LazyAttribute(
         lambda profile: canonical_mobile(profile.mobile, profile.country)
     )
+    city = ""
     country = ""
     created_by = "tests"
+    name_key = factory.LazyAttribute(lambda profile: _search_columns(profile)["name_key"])
+    search_words = factory.LazyAttribute(lambda profile: _search_columns(profile)["search_words"])
+
+
+def _search_columns(profile: Any) -> SearchColumns:
+    return search_columns(
+        full_name=profile.full_name,
+        email_key=profile.email_key,
+        mobile=profile.mobile,
+        mobile_key=profile.mobile_key,
+        city=profile.city,
+        country=profile.country,
+    )
 
 
 class PreferenceFactory(DjangoModelFactory):

@@ -18,6 +18,10 @@ READS = [
     "/reviews?product_id=1",
     "/reviews/meta?product_id=1",
     "/user/1",
+    "/",
+    "/_health",
+    "/profiles",
+    "/profiles/018f0000-0000-7000-8000-000000000001",
     "/healthz",
     "/readyz",
     "/docs",
@@ -25,7 +29,7 @@ READS = [
 ]
 WRITES = ["/reviews/1/helpful", "/reviews/1/report"]
 ROUTES = [("GET", path) for path in READS] + [("PUT", path) for path in WRITES]
-ROUTES += [("POST", "/reviews"), ("POST", "/login")]
+ROUTES += [("POST", path) for path in ("/reviews", "/login", "/profiles", "/profiles/_search")]
 
 
 @pytest.fixture(autouse=True)

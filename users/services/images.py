@@ -23,6 +23,7 @@ from PIL import Image, ImageOps
 from atelier.core.errors import Invalid
 from users.models import Profile
 from users.services.profiles import UnknownProfile
+from users.services.search import mark_profile
 
 MAX_BYTES = 2 * 1024 * 1024
 MAX_PIXELS = 25_000_000
@@ -198,6 +199,7 @@ def _replace(tenant_id: UUID, profile_id: UUID, name: str, by: str) -> str:
     if earlier is None:
         raise UnknownProfile
     live.update(image=name, updated_by=by, updated_at=Now())
+    mark_profile(tenant_id=tenant_id, profile_id=profile_id)
     delete_after_commit(earlier)
     return earlier
 

@@ -10,14 +10,17 @@ from datetime import date
 from typing import Any
 from uuid import UUID
 
+from django.conf import settings
 from django.db import IntegrityError, connection, transaction
 from django.db.models.functions import Now
 
 from atelier.core.database import violated_constraint
 from atelier.core.errors import Conflict, Invalid, NotFound
 from users.identities import canonical_email, canonical_mobile
-from users.models import DEFAULT_PROFILE_TYPE, Profile
+from users.models import DEFAULT_PROFILE_TYPE, Profile, ProfileQuerySet
+from users.services.search import mark_profile
 from users.sql import profiles as sql
+from users.terms import search_columns
 
 
 class UnknownProfile(NotFound):
@@ -60,6 +63,8 @@ TAKEN: dict[str, type[EmailTaken | MobileTaken | ProfileTypeTaken]] = {
     "one_live_profile_a_mobile": MobileTaken,
     "one_live_profile_a_type": ProfileTypeTaken,
 }
+# From these the canonical columns follow, and those that search reads.
+LEADING = frozenset({"full_name", "email", "mobile", "city", "country"})
 # Django names the foreign key itself, with a digest behind this.
 ACCOUNT_KEY = "users_profile_account_id"
 
@@ -92,9 +97,7 @@ def create_profile(
         profile_type=profile_type,
         full_name=full_name,
         email=email,
-        email_key=canonical_email(email),
         mobile=mobile,
-        mobile_key=canonical_mobile(mobile, country),
         gender=gender,
         birth_date=birth_date,
         address=address,
@@ -104,8 +107,11 @@ def create_profile(
         longitude=longitude,
         created_by=by,
     )
+    for name, value in _following({name: getattr(profile, name) for name in LEADING}).items():
+        setattr(profile, name, value)
     with _writing(has_account=account is not None):
         profile.save(force_insert=True)
+        mark_profile(tenant_id=tenant_id, profile_id=profile.pk)
     return profile.pk
 
 
@@ -114,18 +120,24 @@ def update_profile(
 ) -> None:
     """Set the named columns of a live profile, and no others; `account` is a userid or None.
 
-    The keys follow from what identifies. Locks the row. Raises UnknownProfile, and whatever
-    `create_profile` raises.
+    Without changes nothing is written. The keys follow from what identifies. Locks the row. Raises
+    UnknownProfile, and whatever `create_profile` raises.
     """
+    if not changes and not _live(tenant_id, profile_id).exists():
+        raise UnknownProfile
+    if not changes:
+        return
     columns = dict(changes)
     account = columns.pop("account", None)
     if "account" in changes:
         columns["account_id"] = account
     with _writing(has_account=account is not None):
-        columns |= _keys(tenant_id, profile_id, changes)
+        if LEADING & changes.keys():
+            columns |= _following(_kept(tenant_id, profile_id), changes)
         updated = _live(tenant_id, profile_id).update(**columns, updated_by=by, updated_at=Now())
         if not updated:
             raise UnknownProfile
+        mark_profile(tenant_id=tenant_id, profile_id=profile_id)
 
 
 def delete_profile(*, tenant_id: UUID, profile_id: UUID, by: str) -> None:
@@ -150,6 +162,7 @@ def restore_profile(*, tenant_id: UUID, profile_id: UUID, by: str) -> None:
         )
         if not restored and not profiles.live().exists():
             raise UnknownProfile
+        mark_profile(tenant_id=tenant_id, profile_id=profile_id)
 
 
 def find_profile(*, tenant_id: UUID, tenant: str, profile_id: UUID) -> bytes:
@@ -158,31 +171,73 @@ def find_profile(*, tenant_id: UUID, tenant: str, profile_id: UUID) -> bytes:
     `tenant` is the tenant's name. Raises UnknownProfile.
     """
     found = sql.profile(
-        profile_id=profile_id, tenant_id=tenant_id, tenant=tenant, pictures=_pictures()
+        profile_id=profile_id, tenant_id=tenant_id, tenant=tenant, pictures=settings.MEDIA_URL
     )
     if found is None:
         raise UnknownProfile
     return found
 
 
-def _live(tenant_id: UUID, profile_id: UUID) -> Any:
+def list_profiles(
+    *,
+    tenant_id: UUID,
+    tenant: str,
+    filters: Mapping[str, Any],
+    after: tuple[str, UUID] | None,
+    limit: int,
+) -> bytes:
+    """Live profiles after a time and an id, by age, as `GET /profiles` shows them, as JSON.
+
+    `filters` are what `users.filters` reads: email and mobile in any spelling, the rest exactly. A
+    number without `+` is one of the country that is asked for, if any. One query, which looks at
+    ten thousand profiles at most. Raises InvalidEmail and InvalidMobile.
+    """
+    columns = dict(filters)
+    if "account" in columns:
+        columns["account"] = int(columns["account"])
+    if "email" in columns:
+        columns["email_key"] = canonical_email(columns.pop("email"))
+    if "mobile" in columns:
+        country = columns.get("country", "")
+        columns["mobile_key"] = canonical_mobile(columns.pop("mobile"), country)
+    return sql.profile_page(
+        tenant_id=tenant_id,
+        tenant=tenant,
+        filters=columns,
+        after=after or sql.FIRST,
+        limit=limit,
+        pictures=settings.MEDIA_URL,
+    )
+
+
+def _live(tenant_id: UUID, profile_id: UUID) -> ProfileQuerySet:
     return Profile.objects.live().of_tenant(tenant_id).filter(pk=profile_id)
 
 
-def _keys(tenant_id: UUID, profile_id: UUID, changes: Mapping[str, Any]) -> dict[str, Any]:
-    """The canonical columns that the changes touch. A number belongs to its country, so that either
-    is read, under a lock, where the other changes."""
-    keys: dict[str, Any] = {}
-    if "email" in changes:
-        keys["email_key"] = canonical_email(changes["email"])
-    if not {"mobile", "country"} & changes.keys():
-        return keys
-    kept = _live(tenant_id, profile_id).select_for_update().values("mobile", "country").first()
+def _kept(tenant_id: UUID, profile_id: UUID) -> dict[str, Any]:
+    """What other columns follow from, and the keys that they have, under a lock."""
+    rows = _live(tenant_id, profile_id).select_for_update()
+    kept = rows.values(*LEADING, "email_key", "mobile_key").first()
     if kept is None:
         raise UnknownProfile
-    now = {**kept, **changes}
-    keys["mobile_key"] = canonical_mobile(now["mobile"], now["country"])
-    return keys
+    return dict(kept)
+
+
+def _following(kept: Mapping[str, Any], changes: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """The canonical columns, and those that search reads, of a row and what changes in it.
+
+    All is new without changes; with them a key stays unless what it follows from changes: a number
+    belongs to its country. Raises InvalidEmail and InvalidMobile.
+    """
+    now = {**kept, **(changes or {})}
+    changed = LEADING if changes is None else changes.keys()
+    if "email" in changed:
+        now["email_key"] = canonical_email(now["email"])
+    if {"mobile", "country"} & set(changed):
+        now["mobile_key"] = canonical_mobile(now["mobile"], now["country"])
+    keys = {name: now[name] for name in ("email_key", "mobile_key")}
+    words = {name: now[name] for name in ("full_name", "mobile", "city", "country")}
+    return {**keys, **search_columns(**words, **keys)}
 
 
 @contextmanager
@@ -201,7 +256,3 @@ def _writing(*, has_account: bool) -> Iterator[None]:
         if constraint.startswith(ACCOUNT_KEY):
             raise NoSuchAccount from error
         raise
-
-
-def _pictures() -> str:
-    return "/media/"

@@ -5,13 +5,17 @@ order of the select list and writes no white space. Each statement names the ten
 alone it sees, and `pictures`, the address below which pictures lie.
 """
 
+from collections.abc import Mapping
+from functools import cache
+from typing import Any
 from uuid import UUID
 
 from atelier.core.database import fetch_json
 
 # How many rows one page of the list looks at, whatever its filters leave of them.
 MOST_WALKED = 10_000
-FIRST = UUID(int=0)
+# Before the first profile.
+FIRST = ("-infinity", UUID(int=0))
 
 
 def _instant(column: str) -> str:
@@ -51,6 +55,48 @@ SELECT row_to_json(answer)::text FROM (
 ) answer
 """  # noqa: S608 - constants only
 
+# Each walk goes by age and stops after MOST_WALKED rows. Indexes, by what is asked for first: the
+# partial unique ones of e-mail, mobile and account's type; profile_by_created_at. In the order of
+# ids alone, the primary key would be walked through other tenants' rows.
+_WALK = """
+SELECT {columns} FROM users_profile
+WHERE tenant_id = %(tenant_id)s AND deleted_at IS NULL
+    AND (created_at, id) > (%(after)s::timestamptz, %(after_id)s::uuid){condition}
+ORDER BY created_at, id
+"""
+_SELECTIVE = {
+    "email_key": " AND email_key = %(email_key)s",
+    "mobile_key": " AND mobile_key = %(mobile_key)s",
+    "account": " AND account_id = %(account)s",
+}
+_PLACE = f"{_instant('created_at')} || '_' || id"
+# The last row of a full page leads on, or else the last that was walked, if there may be more.
+_LIST = f"""
+WITH page AS MATERIALIZED (
+    SELECT * FROM ({{rows}} LIMIT {MOST_WALKED}) walked
+    WHERE (%(email_key)s::text IS NULL OR email_key = %(email_key)s)
+        AND (%(mobile_key)s::text IS NULL OR mobile_key = %(mobile_key)s)
+        AND (%(account)s::bigint IS NULL OR account_id = %(account)s)
+        AND (%(profile_type)s::text IS NULL OR profile_type = %(profile_type)s)
+        AND (%(gender)s::text IS NULL OR gender = %(gender)s)
+        AND (%(country)s::text IS NULL OR country = %(country)s)
+        AND (%(city)s::text IS NULL OR city = %(city)s)
+        AND (%(is_active)s::boolean IS NULL OR is_active = %(is_active)s)
+    ORDER BY created_at, id LIMIT %(limit)s
+)
+SELECT row_to_json(answer)::text FROM (
+    SELECT array_to_json(ARRAY(
+        SELECT row_to_json(entry) FROM (
+            SELECT {_COLUMNS} FROM page profile ORDER BY profile.created_at, profile.id
+        ) entry
+    )) AS results,
+    CASE WHEN (SELECT count(*) FROM page) = %(limit)s
+        THEN (SELECT {_PLACE} FROM page ORDER BY created_at DESC, id DESC LIMIT 1)
+        ELSE (SELECT {_PLACE} FROM ({{places}} OFFSET {MOST_WALKED - 1} LIMIT 1) last_walked)
+    END AS next
+) answer
+"""  # noqa: S608 - constants only
+
 
 def profile(*, profile_id: UUID, tenant_id: UUID, tenant: str, pictures: str) -> bytes | None:
     """The live profile as `GET /profiles/:id` shows it; None where the tenant has none such."""
@@ -62,4 +108,44 @@ def profile(*, profile_id: UUID, tenant_id: UUID, tenant: str, pictures: str) ->
             "tenant": tenant,
             "pictures": pictures,
         },
+    )
+
+
+def profile_page(
+    *,
+    tenant_id: UUID,
+    tenant: str,
+    filters: Mapping[str, Any],
+    after: tuple[str, UUID],
+    limit: int,
+    pictures: str,
+) -> bytes:
+    """The page of live profiles after a time and an id, as `GET /profiles` shows it.
+
+    `filters` are columns and the values that they have, of email_key, mobile_key, account,
+    profile_type, gender, country, city and is_active. Costs at most two walks of MOST_WALKED rows.
+    """
+    chosen = next((name for name in _SELECTIVE if name in filters), "")
+    asked = {name: filters.get(name) for name in _FILTERS}
+    params = {
+        **asked,
+        "tenant_id": tenant_id,
+        "tenant": tenant,
+        "after": after[0],
+        "after_id": after[1],
+        "limit": limit,
+        "pictures": pictures,
+    }
+    return fetch_json(_list(chosen), params) or b""
+
+
+_FILTERS = (*_SELECTIVE, "profile_type", "gender", "country", "city", "is_active")
+
+
+@cache
+def _list(chosen: str) -> str:
+    condition = _SELECTIVE.get(chosen, "")
+    return _LIST.format(
+        rows=_WALK.format(columns="*", condition=condition),
+        places=_WALK.format(columns="created_at, id", condition=condition),
     )

@@ -1,0 +1,370 @@
+"""Search over profiles, against a naive filter and sort, with and without a map."""
+
+from collections.abc import Callable, Sequence
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+import orjson
+import pytest
+from django.db import connection
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from tests.factories.users import ProfileFactory, TenantFactory
+from users.identities import canonical_email, canonical_mobile
+from users.models import SORTS, Profile, SearchMap, SearchWord, Tenant
+from users.services import mapping
+from users.services.search import (
+    MOST_LIMIT,
+    InvalidCursor,
+    InvalidSort,
+    escaped,
+    mark_profile,
+    search_profiles,
+)
+from users.sql import search as sql
+from users.terms import BAR, INDEXED, SHORT, query_words, search_columns, words_in
+
+pytestmark = pytest.mark.django_db
+
+MORNING = datetime(2026, 3, 1, 8, 30, 0, 123456, tzinfo=UTC)
+KEYS: dict[str, Callable[[Profile], Any]] = {
+    "full_name": lambda profile: profile.name_key,
+    "email_id": lambda profile: profile.email_key,
+    "mobile": lambda profile: profile.mobile_key or "",
+    "gender": lambda profile: profile.gender[:100],
+    "birth_date": lambda profile: profile.birth_date or date.min,
+    "city_id": lambda profile: profile.city[:100],
+    "country_id": lambda profile: profile.country[:100],
+    "created_at": lambda profile: profile.created_at,
+    "updated_at": lambda profile: profile.updated_at,
+}
+NAMES = ("Ann", "Anna-Lee", "José", "李 雷", "O'Hara", "Åsa", "x%y_z\\", "Christopher", "christo")
+CITIES = ("", "Cape Town", "Ålesund", "cape", "C" * 300)
+COUNTRIES = ("", "ZA", "DE", "de")
+PEOPLE = st.fixed_dictionaries(
+    {
+        "full_name": st.lists(st.sampled_from(NAMES), min_size=1, max_size=3).map(" ".join),
+        "email": st.builds(
+            "{}{}@{}.example".format,
+            st.sampled_from(("ann", "jose.", "christophe", "zoé")),
+            st.integers(0, 999),
+            st.sampled_from(("mail", "post")),
+        ),
+        "mobile": st.one_of(st.just(""), st.integers(10**6, 10**7 - 1).map("+2782{}".format)),
+        "gender": st.sampled_from(("", "female", "male")),
+        "birth_date": st.one_of(st.none(), st.dates(date(1990, 1, 1), date(1990, 1, 9))),
+        "city": st.sampled_from(CITIES),
+        "country": st.sampled_from(COUNTRIES),
+        "created_at": st.integers(0, 5).map(lambda days: MORNING + timedelta(days=days)),
+        "updated_at": st.integers(0, 5).map(lambda days: MORNING + timedelta(days=days)),
+    }
+)
+WORDS = st.one_of(
+    st.sampled_from(
+        (*NAMES, *CITIES, *COUNTRIES, "+2782", "christophe", "zoe", "'", "%", "nobody")
+    ),
+    st.text(alphabet="anjoscelr@.2781", min_size=1, max_size=12),
+)
+
+
+@pytest.fixture
+def tenant(monkeypatch: pytest.MonkeyPatch) -> Tenant:
+    """One whose few profiles are mapped as millions are."""
+    monkeypatch.setattr(mapping, "MAPPED_FROM", 1)
+    monkeypatch.setattr(mapping, "FREQUENT_FROM", 2)
+    monkeypatch.setattr(mapping, "SMALLEST_ZONE", 2)
+    return TenantFactory()
+
+
+def person(tenant: Tenant, **columns: Any) -> Profile:
+    made = ProfileFactory(tenant=tenant, **columns)
+    mark_profile(tenant_id=tenant.pk, profile_id=made.pk)
+    made.refresh_from_db()
+    return made
+
+
+def ids(tenant: Tenant, query: str = "", **asked: Any) -> list[UUID]:
+    page = search_profiles(tenant_id=tenant.pk, query=query, **{"limit": 100, **asked})
+    found = [UUID(row["profile_id"]) for row in orjson.loads(page.profiles)]
+    assert page.count == len(found)
+    return found
+
+
+def naively(profiles: Sequence[Profile], query: str, sort_by: str) -> list[UUID]:
+    words = query_words(query)
+    sort, direction = sort_by.split()
+    found = [
+        profile
+        for profile in profiles
+        if all(
+            any(word.startswith(asked) for word in words_in(profile.search_words))
+            for asked in words
+        )
+        and (words or not query.split())
+    ]
+    found.sort(key=lambda each: (KEYS[sort](each), each.pk), reverse=direction == "DESC")
+    return [profile.pk for profile in found]
+
+
+def unlike(people: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Those whose address and number nobody before has."""
+    taken: set[str | None] = set()
+    kept = []
+    for each in people:
+        keys = {
+            canonical_email(each["email"]),
+            canonical_mobile(each["mobile"], each["country"]),
+        } - {None}
+        if not keys & taken:
+            kept.append(each)
+            taken |= keys
+    return kept
+
+
+@settings(
+    max_examples=120,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+@given(
+    people=st.lists(PEOPLE, min_size=1, max_size=24).map(unlike),
+    words=st.lists(WORDS, max_size=3),
+    sort=st.sampled_from(sorted(SORTS)),
+    direction=st.sampled_from(("ASC", "DESC")),
+    limit=st.integers(1, 6),
+    offset=st.integers(0, 8),
+    mapped_after=st.integers(1, 30),
+)
+def test_search_is_a_filter_and_a_sort(
+    tenant: Tenant,
+    people: list[dict[str, Any]],
+    words: list[str],
+    sort: str,
+    direction: str,
+    limit: int,
+    offset: int,
+    mapped_after: int,
+) -> None:
+    SearchMap.objects.all().delete()
+    Profile.objects.all().delete()
+    profiles = []
+    for number, columns in enumerate(people):
+        if number == mapped_after:
+            mapping.map_tenant(tenant_id=tenant.pk)
+        profiles.append(person(tenant, **columns))
+    query, sort_by = " ".join(words), f"{sort} {direction}"
+    expected = naively(profiles, query, sort_by)
+
+    assert (
+        ids(tenant, query, sort_by=sort_by, limit=limit, offset=offset)
+        == (expected[offset : offset + limit])
+    )
+    read: list[UUID] = []
+    after = None
+    while True:
+        page = search_profiles(
+            tenant_id=tenant.pk, query=query, sort_by=sort_by, limit=limit, after=after
+        )
+        read += [UUID(row["profile_id"]) for row in orjson.loads(page.profiles)]
+        after = page.next
+        if after is None:
+            break
+    assert read == expected
+    found_in_zones(tenant, profiles)
+
+
+def found_in_zones(tenant: Tenant, profiles: Sequence[Profile]) -> None:
+    """For each frequent beginning of a word, and each order: zones miss nobody."""
+    made = SearchMap.objects.filter(tenant=tenant, is_used=True).first()
+    if made is None:
+        return
+    for word in SearchWord.objects.filter(map=made).order_by("bit")[:5]:
+        for sort in SORTS:
+            for is_descending in (False, True):
+                order = sql.Order(sort, is_descending)
+                found = sql.page(
+                    "walk_zones",
+                    order,
+                    {
+                        "tenant_id": tenant.pk,
+                        "pictures": "",
+                        "limit": 10_000,
+                        "offset": 0,
+                        "most": 10**9,
+                        "map_id": made.pk,
+                        "wanted": sql.mask([word.bit], made.bits),
+                        "patterns": sql.text_array([f"% {escaped(word.key)}%"]),
+                    },
+                )
+                expected = [
+                    profile
+                    for profile in profiles
+                    if any(each.startswith(word.key) for each in words_in(profile.search_words))
+                ]
+                assert found.count == len(expected)
+
+
+def test_every_way_of_finding_is_taken(tenant: Tenant, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Frequent words by zones, rare ones by what they begin with, all without a word."""
+    monkeypatch.setattr(mapping, "FREQUENT_FROM", 5)
+    for number in range(20):
+        person(tenant, full_name="Ann Lee", city=f"Town{number}", email=f"annlee{number}@x.example")
+    taken: list[str] = []
+    real = sql.page
+
+    def noted(kind: str, *args: Any) -> sql.Found:
+        taken.append(kind)
+        return real(kind, *args)
+
+    monkeypatch.setattr(sql, "page", noted)
+    ids(tenant, "ann", limit=3)
+    ids(tenant, "ann")
+    mapping.map_tenant(tenant_id=tenant.pk)
+    for query, limit in (
+        ("", 3),
+        ("ann", 3),
+        ("ann town", 3),
+        ("town7", 3),
+        ("annlee7@x", 3),
+        ("ann", 100),
+    ):
+        ids(tenant, query, limit=limit)
+    assert taken == [
+        *("walk", "walk", "gather_keys"),
+        *("all", "walk_zones", "walk_zones", "gather_keys", "gather_word", "gather_keys"),
+    ]
+
+
+def test_a_profile_is_found_as_soon_as_it_is_there_and_no_longer_than_that(tenant: Tenant) -> None:
+    for number in range(6):
+        person(tenant, full_name=f"Bob {number}")
+    mapping.map_tenant(tenant_id=tenant.pk)
+    made = person(tenant, full_name="Zelda Bob", gender="zz")
+    assert ids(tenant, "zelda") == [made.pk]
+    assert ids(tenant, "bob", sort_by="gender DESC", limit=1) == [made.pk]
+    Profile.objects.filter(pk=made.pk).update(
+        **search_columns(full_name="Eve", email_key=made.email_key), full_name="Eve"
+    )
+    mark_profile(tenant_id=tenant.pk, profile_id=made.pk)
+    assert ids(tenant, "zelda bob") == []
+    assert ids(tenant, "eve") == [made.pk]
+    Profile.objects.filter(pk=made.pk).update(deleted_at=MORNING, deleted_by="tests")
+    assert ids(tenant, "eve") == []
+    assert made.pk not in ids(tenant)
+
+
+def test_a_profile_that_moves_within_an_order_is_found_where_it_went(tenant: Tenant) -> None:
+    for number in range(12):
+        name = "Ann" if number < 4 else "Bob"
+        person(tenant, full_name=name, gender=f"g{number:02}")
+    mapping.map_tenant(tenant_id=tenant.pk)
+    moved = Profile.objects.get(gender="g00")
+    Profile.objects.filter(pk=moved.pk).update(gender="g99")
+    mark_profile(tenant_id=tenant.pk, profile_id=moved.pk)
+    assert ids(tenant, "ann", sort_by="gender DESC", limit=1) == [moved.pk]
+
+
+def test_other_tenants_are_never_found_whoever_shares_their_first_letters(tenant: Tenant) -> None:
+    other = Tenant.objects.create(id=UUID(int=tenant.pk.int ^ 1), name="the-neighbour")
+    mine = [person(tenant, full_name="Ann Christopher").pk for _ in range(8)]
+    theirs = [person(other, full_name="Ann Christopher").pk for _ in range(8)]
+    for query in ("", "ann", "christopher", "ann christ", "example", "ann@", "ann1"):
+        for sort in SORTS:
+            assert not set(ids(tenant, query, sort_by=sort)) & set(theirs)
+    mapping.map_tenant(tenant_id=tenant.pk)
+    assert set(ids(tenant, "ann")) == set(mine)
+    assert set(ids(other, "ann")) == set(theirs)
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "' OR 1=1 --",
+        "%",
+        "_",
+        "\\",
+        "x') OR true --",
+        '"}',
+        "{a,b}",
+        "%%",
+        "\0ann",
+        "\ud800",
+        "|",
+        "*",
+    ],
+)
+def test_f13_queries_are_words_and_nothing_else(tenant: Tenant, query: str) -> None:
+    for number in range(4):
+        person(tenant, full_name=f"Ann {number}")
+    mapping.map_tenant(tenant_id=tenant.pk)
+    assert len(ids(tenant, query)) == (4 if query == "\0ann" else 0)
+
+
+@pytest.mark.parametrize(
+    "sort_by",
+    [
+        "",
+        "id",
+        "password",
+        "gender; DROP TABLE users_profile",
+        "gender,id",
+        "gender DESC NULLS",
+        "1",
+    ],
+)
+def test_f13_other_orders_are_refused(tenant: Tenant, sort_by: str) -> None:
+    with pytest.raises(InvalidSort):
+        ids(tenant, sort_by=sort_by)
+
+
+@pytest.mark.parametrize("after", ["", "x", "é", "bnVsbA", "W10", "WyJnZW5kZXIiLGZhbHNlLDEsMl0"])
+def test_forged_places_are_refused(tenant: Tenant, after: str) -> None:
+    with pytest.raises(InvalidCursor):
+        ids(tenant, sort_by="gender ASC", after=after)
+
+
+def test_a_place_leads_on_in_its_own_order_only(tenant: Tenant) -> None:
+    for number in range(3):
+        person(tenant, full_name=f"Ann {number}")
+    page = search_profiles(tenant_id=tenant.pk, query="", sort_by="full_name ASC", limit=2)
+    assert page.next
+    assert len(ids(tenant, sort_by="full_name ASC", after=page.next)) == 1
+    for sort_by in ("full_name DESC", "email_id ASC", "created_at ASC"):
+        with pytest.raises(InvalidCursor):
+            ids(tenant, sort_by=sort_by, after=page.next)
+
+
+def test_limits_are_held(tenant: Tenant) -> None:
+    person(tenant)
+    assert ids(tenant, limit=0) == []
+    assert ids(tenant, limit=-1, offset=-5) == []
+    assert len(ids(tenant, limit=10**30, offset=0)) == 1
+    assert ids(tenant, limit=MOST_LIMIT, offset=10**30) == []
+
+
+def test_long_values_are_stored_sorted_and_found(tenant: Tenant) -> None:
+    made = person(tenant, full_name="Ann " + "Z" * 6000, city="Y" * 6000, gender="x" * 6000)
+    assert ids(tenant, "z" * 5000) == [made.pk]
+    assert ids(tenant, "z" * 6001) == []
+    for sort in SORTS:
+        assert ids(tenant, "yyyyyyy", sort_by=sort) == [made.pk]
+
+
+def test_the_migration_s_function_has_what_terms_say(tenant: Tenant) -> None:
+    made = person(
+        tenant, full_name="Ann Christopherson-Li", email="christophers@x.example", city="Rā"
+    )
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT users_search_keys(tenant_id, search_words) FROM users_profile WHERE id = %s",
+            [made.pk],
+        )
+        keys = set(cursor.fetchone()[0])
+    before, _, behind = made.search_words.partition(f" {BAR}")
+    prefix = str(tenant.pk)[:4]
+    expected = {
+        prefix + word[:size] for word in before.split() for size in INDEXED if size <= len(word)
+    } | {prefix + word[:size] for word in behind.split() for size in range(1, SHORT + 1)}
+    assert keys == expected
