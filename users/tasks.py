@@ -1,7 +1,8 @@
-"""What the worker does for profiles by the clock."""
+"""What the worker does by the clock."""
 
 from procrastinate.contrib.django import app
 
+from users.services import tokens
 from users.services.mapping import map_tenants
 
 QUEUE = "housekeeping"
@@ -12,3 +13,10 @@ QUEUE = "housekeeping"
 def map_profiles(timestamp: int) -> None:
     """Words become frequent, and a sort's last zone grows: once a night is often enough."""
     map_tenants()
+
+
+@app.periodic(cron="41 3 * * *")
+@app.task(name="prune_tokens", queue=QUEUE, queueing_lock="prune_tokens", lock="prune_tokens")
+def prune_tokens(timestamp: int) -> None:
+    """Expired tokens and old revocations are of no use to anybody."""
+    tokens.prune_tokens()

@@ -11,6 +11,7 @@ from django.conf import settings as site
 from django.core.management import call_command
 from django.db import connection
 from oauth2_provider.models import AccessToken, revoke_access_token
+from procrastinate.contrib.django import app
 
 from tests.factories.products import ProductFactory
 from tests.factories.users import (
@@ -24,6 +25,7 @@ from tests.factories.users import (
 from tests.faults.instance import SERVER, Instance
 from tests.threads import Aside
 from tests.waiting import second_connection
+from users import tasks
 from users.models import Client, Revocation, Scope
 from users.services import tenants as tenant_services
 from users.services import tokens
@@ -290,6 +292,15 @@ def test_old_tokens_and_revocations_are_pruned(capsys):
     assert capsys.readouterr().out == "revocations deleted: 1\n"
     assert Revocation.objects.count() == 1
     assert not AccessToken.objects.exists()
+
+
+def test_the_worker_prunes_every_night():
+    names = {periodic.task.name for periodic in app.periodic_registry.periodic_tasks.values()}
+    assert {"prune_tokens", "map_profiles"} <= names
+    revoke(give_token())
+    Revocation.objects.update(revoked_at="2020-01-01T00:00Z")
+    tasks.prune_tokens(timestamp=0)
+    assert not Revocation.objects.exists()
 
 
 def test_scopes_are_named_alike_everywhere():

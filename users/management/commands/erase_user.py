@@ -14,6 +14,7 @@ What remains, until it is overwritten or removed where it lies:
   CSV files that were imported, and rejected lines of imports (manage.py import_runs prune)
   what other services were told by deliveries
   pictures in browsers that have them already
+  a name or an address where the map of search has a bound, until tonight (manage.py map_profiles)
 Ratings, votes and reports stay and name nobody. An import of accounts or profiles that still holds
 the person makes them anew; one of reviews does not bring back their words."""
 
