@@ -61,7 +61,9 @@ PEOPLE = st.fixed_dictionaries(
     }
 )
 WORDS = st.one_of(
-    st.sampled_from((*NAMES, *CITIES, *COUNTRIES, "+2782", "christophe", "zoe", "'", "%", "nobody")),
+    st.sampled_from(
+        (*NAMES, *CITIES, *COUNTRIES, "+2782", "christophe", "zoe", "'", "%", "nobody")
+    ),
     st.text(alphabet="anjoscelr@.2781", min_size=1, max_size=12),
 )
 
@@ -154,8 +156,9 @@ def test_search_is_a_filter_and_a_sort(
     query, sort_by = " ".join(words), f"{sort} {direction}"
     expected = naively(profiles, query, sort_by)
 
-    assert ids(tenant, query, sort_by=sort_by, limit=limit, offset=offset) == (
-        expected[offset : offset + limit]
+    assert (
+        ids(tenant, query, sort_by=sort_by, limit=limit, offset=offset)
+        == (expected[offset : offset + limit])
     )
     read: list[UUID] = []
     after = None
