@@ -13,7 +13,7 @@ export PYTHONDONTWRITEBYTECODE = 1
 
 .DEFAULT_GOAL := help
 .PHONY: help up down restart status logs environment test test-long test-postgres-15 check lock \
-	load bench bench-etl geoip clean
+	load bench bench-etl bench-search geoip clean
 
 help: ## print this menu
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z0-9-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' \
@@ -64,6 +64,9 @@ bench-etl: environment ## imports against plain COPY (PRODUCTS=1000000 takes hal
 
 bench: environment ## measure against peers on Node 20 (PRODUCTS=1000000, ONLY=; takes its time)
 	@$(VENV)/python -m tests.bench
+
+bench-search: environment ## time search over made-up profiles (PROFILES=1000000; ten million take 15 GB)
+	@$(VENV)/python -m tests.bench.search
 
 geoip: ## fetch Debian's tables of addresses and countries, and print where they are
 	@$(STACK) geoip

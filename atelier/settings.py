@@ -286,7 +286,7 @@ DELIVERY_KEYS = env.words("DELIVERY_KEYS", default="")
 DELIVERY_ALLOWED_NETWORKS = env.networks("DELIVERY_ALLOWED_NETWORKS", default="")
 DELIVERIES_KEPT_DAYS = env.integer("DELIVERIES_KEPT_DAYS", default=7, minimum=1)
 
-PROCRASTINATE_IMPORT_PATHS = ["atelier.core.deliveries.tasks"]
+PROCRASTINATE_IMPORT_PATHS = ["atelier.core.deliveries.tasks", "users.tasks"]
 PROCRASTINATE_WORKER_DEFAULTS = {
     # Most of the time a job waits for a receiver.
     "concurrency": env.integer("WORKER_CONCURRENCY", default=8, minimum=1),

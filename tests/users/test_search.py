@@ -7,6 +7,7 @@ from uuid import UUID
 
 import orjson
 import pytest
+from django.db import connection
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -23,7 +24,7 @@ from users.services.search import (
     search_profiles,
 )
 from users.sql import search as sql
-from users.terms import query_words, search_columns, words_in
+from users.terms import BAR, INDEXED, SHORT, query_words, search_columns, words_in
 
 pytestmark = pytest.mark.django_db
 
@@ -203,3 +204,167 @@ def found_in_zones(tenant: Tenant, profiles: Sequence[Profile]) -> None:
                     if any(each.startswith(word.key) for each in words_in(profile.search_words))
                 ]
                 assert found.count == len(expected)
+
+
+def test_every_way_of_finding_is_taken(tenant: Tenant, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Frequent words by zones, rare ones by what they begin with, all without a word."""
+    monkeypatch.setattr(mapping, "FREQUENT_FROM", 5)
+    for number in range(20):
+        person(tenant, full_name="Ann Lee", city=f"Town{number}", email=f"annlee{number}@x.example")
+    taken: list[str] = []
+    real = sql.page
+
+    def noted(kind: str, *args: Any) -> sql.Found:
+        taken.append(kind)
+        return real(kind, *args)
+
+    monkeypatch.setattr(sql, "page", noted)
+    ids(tenant, "ann", limit=3)
+    ids(tenant, "ann")
+    mapping.map_tenant(tenant_id=tenant.pk)
+    for query, limit in (
+        ("", 3),
+        ("ann", 3),
+        ("ann town", 3),
+        ("town7", 3),
+        ("annlee7@x", 3),
+        ("ann", 100),
+    ):
+        ids(tenant, query, limit=limit)
+    assert taken == [
+        *("walk", "walk", "gather_keys"),
+        *("all", "walk_zones", "walk_zones", "gather_keys", "gather_word", "gather_keys"),
+    ]
+
+
+def test_a_profile_is_found_as_soon_as_it_is_there_and_no_longer_than_that(tenant: Tenant) -> None:
+    for number in range(6):
+        person(tenant, full_name=f"Bob {number}")
+    mapping.map_tenant(tenant_id=tenant.pk)
+    made = person(tenant, full_name="Zelda Bob", gender="zz")
+    assert ids(tenant, "zelda") == [made.pk]
+    assert ids(tenant, "bob", sort_by="gender DESC", limit=1) == [made.pk]
+    Profile.objects.filter(pk=made.pk).update(
+        **search_columns(full_name="Eve", email_key=made.email_key), full_name="Eve"
+    )
+    mark_profile(tenant_id=tenant.pk, profile_id=made.pk)
+    assert ids(tenant, "zelda bob") == []
+    assert ids(tenant, "eve") == [made.pk]
+    Profile.objects.filter(pk=made.pk).update(deleted_at=MORNING, deleted_by="tests")
+    assert ids(tenant, "eve") == []
+    assert made.pk not in ids(tenant)
+
+
+def test_a_profile_that_moves_within_an_order_is_found_where_it_went(tenant: Tenant) -> None:
+    for number in range(12):
+        name = "Ann" if number < 4 else "Bob"
+        person(tenant, full_name=name, gender=f"g{number:02}")
+    mapping.map_tenant(tenant_id=tenant.pk)
+    moved = Profile.objects.get(gender="g00")
+    Profile.objects.filter(pk=moved.pk).update(gender="g99")
+    mark_profile(tenant_id=tenant.pk, profile_id=moved.pk)
+    assert ids(tenant, "ann", sort_by="gender DESC", limit=1) == [moved.pk]
+
+
+def test_other_tenants_are_never_found_whoever_shares_their_first_letters(tenant: Tenant) -> None:
+    other = Tenant.objects.create(id=UUID(int=tenant.pk.int ^ 1), name="the-neighbour")
+    mine = [person(tenant, full_name="Ann Christopher").pk for _ in range(8)]
+    theirs = [person(other, full_name="Ann Christopher").pk for _ in range(8)]
+    for query in ("", "ann", "christopher", "ann christ", "example", "ann@", "ann1"):
+        for sort in SORTS:
+            assert not set(ids(tenant, query, sort_by=sort)) & set(theirs)
+    mapping.map_tenant(tenant_id=tenant.pk)
+    assert set(ids(tenant, "ann")) == set(mine)
+    assert set(ids(other, "ann")) == set(theirs)
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "' OR 1=1 --",
+        "%",
+        "_",
+        "\\",
+        "x') OR true --",
+        '"}',
+        "{a,b}",
+        "%%",
+        "\0ann",
+        "\ud800",
+        "|",
+        "*",
+    ],
+)
+def test_f13_queries_are_words_and_nothing_else(tenant: Tenant, query: str) -> None:
+    for number in range(4):
+        person(tenant, full_name=f"Ann {number}")
+    mapping.map_tenant(tenant_id=tenant.pk)
+    assert len(ids(tenant, query)) == (4 if query == "\0ann" else 0)
+
+
+@pytest.mark.parametrize(
+    "sort_by",
+    [
+        "",
+        "id",
+        "password",
+        "gender; DROP TABLE users_profile",
+        "gender,id",
+        "gender DESC NULLS",
+        "1",
+    ],
+)
+def test_f13_other_orders_are_refused(tenant: Tenant, sort_by: str) -> None:
+    with pytest.raises(InvalidSort):
+        ids(tenant, sort_by=sort_by)
+
+
+@pytest.mark.parametrize("after", ["", "x", "é", "bnVsbA", "W10", "WyJnZW5kZXIiLGZhbHNlLDEsMl0"])
+def test_forged_places_are_refused(tenant: Tenant, after: str) -> None:
+    with pytest.raises(InvalidCursor):
+        ids(tenant, sort_by="gender ASC", after=after)
+
+
+def test_a_place_leads_on_in_its_own_order_only(tenant: Tenant) -> None:
+    for number in range(3):
+        person(tenant, full_name=f"Ann {number}")
+    page = search_profiles(tenant_id=tenant.pk, query="", sort_by="full_name ASC", limit=2)
+    assert page.next
+    assert len(ids(tenant, sort_by="full_name ASC", after=page.next)) == 1
+    for sort_by in ("full_name DESC", "email_id ASC", "created_at ASC"):
+        with pytest.raises(InvalidCursor):
+            ids(tenant, sort_by=sort_by, after=page.next)
+
+
+def test_limits_are_held(tenant: Tenant) -> None:
+    person(tenant)
+    assert ids(tenant, limit=0) == []
+    assert ids(tenant, limit=-1, offset=-5) == []
+    assert len(ids(tenant, limit=10**30, offset=0)) == 1
+    assert ids(tenant, limit=MOST_LIMIT, offset=10**30) == []
+
+
+def test_long_values_are_stored_sorted_and_found(tenant: Tenant) -> None:
+    made = person(tenant, full_name="Ann " + "Z" * 6000, city="Y" * 6000, gender="x" * 6000)
+    assert ids(tenant, "z" * 5000) == [made.pk]
+    assert ids(tenant, "z" * 6001) == []
+    for sort in SORTS:
+        assert ids(tenant, "yyyyyyy", sort_by=sort) == [made.pk]
+
+
+def test_the_migration_s_function_has_what_terms_say(tenant: Tenant) -> None:
+    made = person(
+        tenant, full_name="Ann Christopherson-Li", email="christophers@x.example", city="Rā"
+    )
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT users_search_keys(tenant_id, search_words) FROM users_profile WHERE id = %s",
+            [made.pk],
+        )
+        keys = set(cursor.fetchone()[0])
+    before, _, behind = made.search_words.partition(f" {BAR}")
+    prefix = str(tenant.pk)[:4]
+    expected = {
+        prefix + word[:size] for word in before.split() for size in INDEXED if size <= len(word)
+    } | {prefix + word[:size] for word in behind.split() for size in range(1, SHORT + 1)}
+    assert keys == expected

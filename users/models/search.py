@@ -7,7 +7,7 @@ from datetime import date, datetime
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import F, Func, Q, Value
-from django.db.models.expressions import BaseExpression
+from django.db.models.expressions import Combinable
 from django.db.models.functions import Coalesce, Collate, Left, Now
 
 from users.models.tenants import Tenant
@@ -23,7 +23,7 @@ class Sort:
     """
 
     index: str
-    expression: BaseExpression
+    expression: Combinable
     key: str
     text: str
     kind: str
@@ -35,7 +35,7 @@ class Sort:
 
 def _text(column: str, *, is_short: bool = False, is_nullable: bool = False) -> Sort:
     """By code points, in whatever language the database sorts."""
-    expression: BaseExpression | F = F(column)
+    expression: Combinable = F(column)
     key = f"profile.{column}"
     if is_nullable:
         expression, key = Coalesce(expression, Value("")), f"COALESCE({key}, '')"

@@ -39,7 +39,7 @@ class Busy(Conflict):
     code = "search_map_busy"
 
 
-def map_tenants(*, say: Callable[[str], None] = str) -> int:
+def map_tenants(*, say: Callable[[str], object] = str) -> int:
     """Build the map of each tenant that is large enough, anew; how many there are.
 
     Takes minutes, and half a gigabyte, for ten million profiles. Search goes on with the map
@@ -51,7 +51,7 @@ def map_tenants(*, say: Callable[[str], None] = str) -> int:
     return mapped
 
 
-def map_tenant(*, tenant_id: UUID, say: Callable[[str], None] = str) -> bool:
+def map_tenant(*, tenant_id: UUID, say: Callable[[str], object] = str) -> bool:
     """Build the tenant's map anew; False, and no map, where it is too small for one."""
     profiles = sql.count_live(tenant_id)
     if profiles < MAPPED_FROM:

@@ -1,10 +1,10 @@
 """The statements that build a map of search (`users.services.mapping`).
 
-Not the ORM: they read all profiles of a tenant, in one pass each, and write masks by the thousand.
+Not the ORM: they read all profiles of a tenant, in one pass each, and write masks by the hundred.
 """
 
 from collections.abc import Iterator, Sequence
-from contextlib import closing
+from contextlib import closing, contextmanager
 from typing import Any
 from uuid import UUID
 
@@ -16,19 +16,22 @@ from users.models import SORTS
 # Rows that the server hands over at a time.
 BATCH = 20_000
 
-_TEXTS = ", ".join(sort.text for sort in SORTS.values())
-_LIVE = "profile.tenant_id = %(tenant_id)s AND profile.deleted_at IS NULL"
+_COLUMNS = ", ".join(
+    ["profile.search_words", "profile.id::text", *(sort.text for sort in SORTS.values())]
+)
+_LIVE = "WHERE profile.tenant_id = %(tenant_id)s AND profile.deleted_at IS NULL"
 
-# Index: that of created_at, whose entries alone are read.
-_COUNT = f"SELECT count(*) FROM users_profile profile WHERE {_LIVE}"
+# Index: that of a sort, whose entries alone are read.
+_COUNT = f"SELECT count(*) FROM users_profile profile {_LIVE}"  # noqa: S608 - constants only
 
-# No index: a pass over the table.
-_SAMPLE = f"""
-SELECT profile.search_words, profile.id::text, {_TEXTS}
-FROM users_profile profile TABLESAMPLE BERNOULLI (%(percent)s) WHERE {_LIVE}
-"""
-_ALL = f"SELECT profile.search_words, profile.id::text, {_TEXTS} FROM users_profile profile WHERE {_LIVE}"
+# No index: passes over the table.
+_SAMPLE = (
+    f"SELECT {_COLUMNS} FROM users_profile profile"  # noqa: S608 - constants only
+    f" TABLESAMPLE BERNOULLI (%(percent)s) {_LIVE}"
+)
+_ALL = f"SELECT {_COLUMNS} FROM users_profile profile {_LIVE}"  # noqa: S608 - constants only
 
+# Index: the primary key.
 _ADD_BITS = """
 UPDATE users_searchzone zone SET mask = zone.mask | added.mask
 FROM unnest(%(ids)s::bigint[], %(masks)s::varbit[]) added (id, mask) WHERE zone.id = added.id
@@ -36,22 +39,21 @@ FROM unnest(%(ids)s::bigint[], %(masks)s::varbit[]) added (id, mask) WHERE zone.
 
 
 def count_live(tenant_id: UUID) -> int:
-    with connection.cursor() as cursor:
+    with _unhurried(), connection.cursor() as cursor:
         cursor.execute(_COUNT, {"tenant_id": tenant_id})
         return int(cursor.fetchone()[0])
 
 
 def sample(tenant_id: UUID, percent: float) -> list[tuple[Any, ...]]:
     """Search words, id and the texts of all sorts, of so many live profiles in a hundred."""
-    with connection.cursor() as cursor:
+    with _unhurried(), connection.cursor() as cursor:
         cursor.execute(_SAMPLE, {"tenant_id": tenant_id, "percent": percent})
         return list(cursor.fetchall())
 
 
 def each_live(tenant_id: UUID) -> Iterator[Sequence[tuple[Any, ...]]]:
     """The same of all, as of now, in batches. Holds a transaction open meanwhile."""
-    with transaction.atomic():
-        connection.ensure_connection()
+    with _unhurried():
         server: psycopg.Connection[Any] = connection.connection
         with closing(psycopg.ServerCursor(server, "profiles_to_map")) as cursor:
             cursor.execute(_ALL, {"tenant_id": tenant_id})
@@ -62,3 +64,11 @@ def each_live(tenant_id: UUID) -> Iterator[Sequence[tuple[Any, ...]]]:
 def add_bits(ids: Sequence[int], masks: Sequence[str]) -> None:
     with connection.cursor() as cursor:
         cursor.execute(_ADD_BITS, {"ids": list(ids), "masks": list(masks)})
+
+
+@contextmanager
+def _unhurried() -> Iterator[None]:
+    """A transaction whose statements may take their time, in the worker too."""
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("SET LOCAL statement_timeout = 0")
+        yield

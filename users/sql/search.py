@@ -59,7 +59,7 @@ _ALL = "{rows} {order}"
 _WALK = f"""
     SELECT key, id FROM ({{rows}} {{order}} LIMIT %(most)s::bigint) walked
     WHERE {_HAS_WORDS}
-"""
+"""  # noqa: S608 - constants only
 
 # Indexes: one_search_zone_a_beginning, and that of the order for each zone. Zones are disjoint and
 # come in their order, so that the rows of a nested loop over them come in theirs.
@@ -78,7 +78,7 @@ _WALK_ZONES = f"""
         LIMIT %(most)s::bigint
     ) walked
     WHERE {_HAS_WORDS}
-"""
+"""  # noqa: S608 - constants only
 _ZONES_AFTER = {
     "ASC": " AND (zone.upper_key, zone.upper_id) > (%(after_key)s, %(after_id)s::uuid)",
     "DESC": " AND (zone.lower_key, zone.lower_id) <= (%(after_key)s, %(after_id)s::uuid)",
@@ -95,7 +95,7 @@ _GATHER = f"""
         SELECT key, id FROM gathered
     ) gathered
     ORDER BY key {{direction}}, id {{direction}}
-"""
+"""  # noqa: S608 - constants only
 # Index: profile_by_search_key.
 _BY_KEYS = "users_search_keys(profile.tenant_id, profile.search_words) @> %(index_keys)s::text[]"
 # Indexes: profile_by_search_key, profile_by_email_key, profile_by_mobile_key (with and without its

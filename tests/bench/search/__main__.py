@@ -1,0 +1,216 @@
+"""Times search at many profiles: `make bench-search PROFILES=10000000`.
+
+A PostgreSQL cluster of its own is made, filled, indexed and mapped (at ten million: half an hour
+and 15 GB), each word is searched in each order, and the table of times is printed, with the plans
+of each way of finding. BENCH_DIRECTORY keeps the cluster for the next time; BENCH_DATABASE_URL
+measures a database that is there already, and only reads it.
+"""
+
+import os
+import re
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from stack.accounts import service_account
+from stack.binaries import postgres_bindir
+from stack.postgres import Postgres, tuned_settings
+from stack.testing import site_packages
+
+RUNS = 7
+QUICK = {
+    "fsync": "off",
+    "synchronous_commit": "off",
+    "full_page_writes": "off",
+    "wal_level": "minimal",
+    "max_wal_senders": "0",
+    "max_wal_size": "1GB",
+}
+# All; a letter; frequent names, and one of the last letters; a country that came all at once; the
+# beginnings of numbers and addresses; several words; a rare name, an address, a number, nobody.
+QUERIES = (
+    *("", "j", "james", "zoe", "za", "us", "james.", "4500", "james us", "j za", "zoe za"),
+    *("{rare}", "{email}", "{mobile}", "nobody"),
+)
+NAMED = re.compile(r"%\((\w+)\)s")
+
+
+def main() -> None:
+    url = os.environ.get("BENCH_DATABASE_URL")
+    if url:
+        _prepare(url)
+        _measure()
+        return
+    with _folder() as folder, _cluster(folder) as database_url:
+        _prepare(database_url)
+        _load(int(os.environ.get("PROFILES") or 1_000_000))
+        _measure()
+
+
+@contextmanager
+def _folder() -> Iterator[Path]:
+    kept = os.environ.get("BENCH_DIRECTORY")
+    if kept:
+        yield Path(kept)
+        return
+    with tempfile.TemporaryDirectory(prefix="atelier-bench-search-") as made:
+        yield Path(made)
+
+
+@contextmanager
+def _cluster(folder: Path) -> Iterator[str]:
+    account = service_account()
+    account.own(folder, 0o755)
+    postgres = Postgres(
+        bindir=postgres_bindir(site_packages(), folder / "copies", account),
+        data=folder / "postgres",
+        sockets=folder / "run",
+        log=folder / "postgres.log",
+        account=account,
+        settings={**tuned_settings(), **QUICK},
+    )
+    postgres.initialise()
+    postgres.start()
+    try:
+        yield postgres.url
+    finally:
+        postgres.stop()
+
+
+def _prepare(url: str) -> None:
+    os.environ |= {
+        "DATABASE_URL": url,
+        "REDIS_URL": "redis://localhost:1/0",
+        "SECRET_KEY": "only-for-measuring-" + "0123456789abcdef" * 4,
+        "DJANGO_SETTINGS_MODULE": "atelier.settings",
+        # As web workers have it.
+        "DATABASE_PARALLEL_WORKERS": "0",
+    }
+    import django
+
+    django.setup()
+
+
+def _load(profiles: int) -> None:
+    """Fill an empty database, as a load would: indexes and the map come last."""
+    from django.core.management import call_command
+    from django.db import connection
+
+    from tests.bench.search.profiles import fill, without_indexes
+    from users.models import DEFAULT_TENANT, Profile, Tenant
+    from users.services.mapping import map_tenants
+
+    call_command("migrate", verbosity=0)
+    if Profile.objects.exists():
+        return
+    tenant = Tenant.objects.get(name=DEFAULT_TENANT)
+    _say("filling")
+    definitions = without_indexes()
+    fill(tenant, profiles)
+    with connection.cursor() as cursor:
+        cursor.execute("SET maintenance_work_mem = '1GB'")
+        for definition in definitions:
+            _say(definition.partition(" ON ")[0])
+            cursor.execute(definition)
+        cursor.execute("VACUUM ANALYZE users_profile")
+    _say("mapping")
+    map_tenants(say=_say)
+
+
+def _measure() -> None:
+    from users.models import DEFAULT_TENANT, SORTS, Profile, SearchMap, Tenant
+    from users.sql import search as sql
+
+    tenant = Tenant.objects.get(name=DEFAULT_TENANT)
+    made = SearchMap.objects.filter(tenant=tenant, is_used=True).first()
+    some = Profile.objects.filter(tenant=tenant).order_by("-id")[1234]
+    given = {"rare": some.full_name, "email": some.email, "mobile": some.mobile}
+    ways: list[str] = []
+    shown: dict[str, tuple[str, sql.Order, dict[str, Any]]] = {}
+    real = sql.page
+
+    def noted(kind: str, order: sql.Order, params: dict[str, Any]) -> sql.Found:
+        ways.append(kind)
+        shown.setdefault(kind, (kind, order, params))
+        return real(kind, order, params)
+
+    sql.page = noted  # type: ignore[assignment]
+    console = Console(width=160)
+    console.print(f"{made.profiles if made else 'few':,} profiles, of these maps: {made}")
+    table = Table("query", "order", "found", "median, ms", "worst, ms", "way", box=None)
+    orders = [f"{sort} {direction}" for sort in SORTS for direction in ("ASC", "DESC")]
+    asked = [(query.format(**given), sort_by, 10, 0) for query in QUERIES for sort_by in orders]
+    asked += [("james", "gender ASC", 100, 0), ("zoe", "full_name DESC", 100, 0)]
+    deep = ("", "j", "james", "zoe", "za", "james us")
+    asked += [
+        (query, sort_by, 10, 10_000)
+        for query in deep
+        for sort_by in ("created_at DESC", "gender ASC", "country_id ASC")
+    ]
+    slowest: dict[str, float] = {}
+    for query, sort_by, limit, offset in asked:
+        count, times = _timed(tenant.pk, query, sort_by, limit, offset, ways)
+        way = " ".join(dict.fromkeys(ways))
+        label = query + (f" ({limit} from {offset})" if (limit, offset) != (10, 0) else "")
+        median, worst = statistics.median(times), max(times)
+        slowest[label] = max(slowest.get(label, 0.0), median)
+        table.add_row(label or '""', sort_by, str(count), f"{median:.1f}", f"{worst:.1f}", way)
+    console.print(table)
+    console.print({label: round(time, 1) for label, time in slowest.items()})
+    for kind, order, params in list(shown.values()):
+        console.print(
+            f"\n{kind}, {order.sort}", *_plan(kind, order, params), sep="\n", markup=False
+        )
+
+
+def _timed(
+    tenant_id: Any, query: str, sort_by: str, limit: int, offset: int, ways: list[str]
+) -> tuple[int, list[float]]:
+    """The first run, which also warms, is left out."""
+    from users.services.search import search_profiles
+
+    times, count = [], 0
+    for _ in range(RUNS + 1):
+        ways.clear()
+        began = time.perf_counter()
+        count = search_profiles(
+            tenant_id=tenant_id, query=query, sort_by=sort_by, limit=limit, offset=offset
+        ).count
+        times.append((time.perf_counter() - began) * 1000)
+    return count, times[1:]
+
+
+def _plan(kind: str, order: Any, params: dict[str, Any]) -> list[str]:
+    """As it is once PostgreSQL has settled on one plan for all values."""
+    from django.db import connection
+
+    from users.sql.search import _statement
+
+    statement = _statement(kind, order, is_after=False)
+    names = list(dict.fromkeys(NAMED.findall(statement)))
+    text = NAMED.sub(lambda found: f"${names.index(found[1]) + 1}", statement)
+    values = ", ".join("'" + str(params[name]).replace("'", "''") + "'" for name in names)
+    with connection.cursor() as cursor:
+        cursor.execute(f"PREPARE measured AS {text}")
+        for _ in range(6):
+            cursor.execute(f"EXECUTE measured({values})")
+        cursor.execute(f"EXPLAIN (ANALYZE, BUFFERS, COSTS OFF) EXECUTE measured({values})")
+        lines = [re.sub(r"'[01]{40,}'", "'...'", row[0])[:150] for row in cursor.fetchall()]
+        cursor.execute("DEALLOCATE measured")
+    return lines
+
+
+def _say(line: str) -> None:
+    sys.stderr.write(f"{time.strftime('%H:%M:%S')} {line}\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,139 @@
+"""Maps that are built while profiles are written: no frequent word misses a profile."""
+
+import random
+from functools import partial
+
+import orjson
+import pytest
+from django.db import transaction
+
+from tests.factories.users import ProfileFactory, TenantFactory
+from tests.threads import Aside, Crew
+from users.models import SORTS, Profile, SearchMap, SearchWord, Tenant
+from users.services import mapping
+from users.services.search import mark_profile, search_profiles
+from users.sql import search as sql
+from users.terms import map_keys, words_in
+
+WRITERS = 4
+
+
+@pytest.fixture
+def tenant(transactional_db: None, monkeypatch: pytest.MonkeyPatch) -> Tenant:
+    monkeypatch.setattr(mapping, "MAPPED_FROM", 1)
+    monkeypatch.setattr(mapping, "FREQUENT_FROM", 2)
+    monkeypatch.setattr(mapping, "SMALLEST_ZONE", 3)
+    made = TenantFactory()
+    for number in range(30):
+        ProfileFactory(tenant=made, full_name=f"Ann {number}", gender=f"g{number % 7}")
+    return made
+
+
+def found_in_zones(tenant: Tenant, word: SearchWord, sort: str) -> int:
+    page = sql.page(
+        "walk_zones",
+        sql.Order(sort, False),
+        {
+            "tenant_id": tenant.pk,
+            "pictures": "",
+            "limit": 100_000,
+            "offset": 0,
+            "most": 10**9,
+            "map_id": word.map_id,
+            "wanted": sql.mask([word.bit], word.map.bits),
+            "patterns": sql.text_array([f"% {word.key}%"]),
+        },
+    )
+    return page.count
+
+
+def everything_is_found(tenant: Tenant) -> None:
+    live = list(Profile.objects.filter(tenant=tenant, deleted_at=None))
+    words = SearchWord.objects.filter(map__tenant=tenant, map__is_used=True).select_related("map")
+    assert words
+    for word in words:
+        having = [
+            each
+            for each in live
+            if any(word.key in map_keys(own) for own in words_in(each.search_words))
+        ]
+        for sort in SORTS:
+            assert found_in_zones(tenant, word, sort) == len(having), (word.key, sort)
+
+
+def write(tenant: Tenant, seed: int, rounds: int) -> None:
+    """New profiles, and old ones that move in all orders and change their names."""
+    draw = random.Random(seed)
+    for number in range(rounds):
+        with transaction.atomic():
+            name = draw.choice(("Ann", "Bob", "Cy"))
+            made = ProfileFactory(
+                tenant=tenant,
+                full_name=name,
+                email=f"{name}{seed}x{number}@mail.example",
+                gender=f"g{draw.randrange(30)}",
+                city=f"c{draw.randrange(30)}",
+            )
+            mark_profile(tenant_id=tenant.pk, profile_id=made.pk)
+            if draw.random() < 0.2:
+                transaction.set_rollback(True)
+
+
+def build(tenant: Tenant, rounds: int) -> None:
+    for _ in range(rounds):
+        mapping.map_tenant(tenant_id=tenant.pk)
+
+
+def test_a_map_built_while_writers_write_misses_nothing(tenant: Tenant) -> None:
+    with Crew(WRITERS + 1) as crew:
+        for number in range(6):
+            writers = [partial(write, tenant, number * WRITERS + n, 12) for n in range(WRITERS)]
+            crew.run([*writers, partial(build, tenant, 3)])
+            everything_is_found(tenant)
+    assert SearchMap.objects.filter(tenant=tenant).count() == 1
+
+
+def test_a_map_waits_for_a_write_that_is_not_committed(tenant: Tenant) -> None:
+    aside = None
+    try:
+        with transaction.atomic():
+            made = ProfileFactory(tenant=tenant, full_name="Ann Late", gender="zz")
+            mark_profile(tenant_id=tenant.pk, profile_id=made.pk)
+            aside = Aside(partial(build, tenant, 1))
+            with pytest.raises(TimeoutError):
+                aside._future.result(0.7)
+        aside.result()
+    finally:
+        if aside is not None:
+            aside.__exit__()
+    everything_is_found(tenant)
+    page = search_profiles(tenant_id=tenant.pk, query="ann", sort_by="gender DESC", limit=1)
+    assert orjson.loads(page.profiles)[0]["profile_id"] == str(made.pk)
+
+
+def test_a_map_that_a_load_gives_up_meanwhile_is_not_used(
+    tenant: Tenant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mapping.map_tenant(tenant_id=tenant.pk)
+    real = mapping.sql.each_live
+
+    def loaded_meanwhile(tenant_id: object) -> object:
+        mapping.forget_map(tenant_id=tenant.pk)
+        ProfileFactory(tenant=tenant, full_name="Ann Loaded")
+        return real(tenant.pk)
+
+    monkeypatch.setattr(mapping.sql, "each_live", loaded_meanwhile)
+    with pytest.raises(mapping.Busy):
+        mapping.map_tenant(tenant_id=tenant.pk)
+    assert not SearchMap.objects.exists()
+    page = search_profiles(tenant_id=tenant.pk, query="loaded", limit=1)
+    assert page.count == 1
+
+
+def test_a_tenant_that_became_small_loses_its_map(
+    tenant: Tenant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert mapping.map_tenants() == 1
+    monkeypatch.setattr(mapping, "MAPPED_FROM", 1000)
+    assert mapping.map_tenants() == 0
+    assert not SearchMap.objects.exists()
