@@ -1,5 +1,6 @@
 """Search over profiles, against a naive filter and sort, with and without a map."""
 
+import base64
 from collections.abc import Callable, Sequence
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
@@ -323,6 +324,18 @@ def test_f13_other_orders_are_refused(tenant: Tenant, sort_by: str) -> None:
 def test_forged_places_are_refused(tenant: Tenant, after: str) -> None:
     with pytest.raises(InvalidCursor):
         ids(tenant, sort_by="gender ASC", after=after)
+
+
+@pytest.mark.parametrize(
+    ("sort", "key"),
+    [("birth_date", "2026-W09-1"), ("created_at", "2026-03-01"), ("created_at", "x")],
+)
+def test_places_that_postgresql_could_not_read_are_refused(
+    tenant: Tenant, sort: str, key: str
+) -> None:
+    place = orjson.dumps([sort, False, key, str(tenant.pk)])
+    with pytest.raises(InvalidCursor):
+        ids(tenant, sort_by=sort, after=base64.urlsafe_b64encode(place).decode())
 
 
 def test_a_place_leads_on_in_its_own_order_only(tenant: Tenant) -> None:

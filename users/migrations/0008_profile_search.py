@@ -9,18 +9,31 @@ from django.db import migrations, models
 
 
 # What stands behind the bar has B-trees of its own for longer beginnings. The lengths are those of
-# users.terms.
+# users.terms. PL/pgSQL, which takes a quarter of the time of a query over sets.
 SEARCH_KEYS = """
 CREATE FUNCTION users_search_keys(tenant uuid, words text) RETURNS text[]
-LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE COST 1000 AS $$
-    SELECT array_agg(left(tenant::text, 4) || left(word, size))
-    FROM unnest('{1,2,3,4,5,6,7,8,10,12,16}'::integer[], '{1,2,3,4,5,6}'::integer[])
-            sizes (size, short),
-        LATERAL unnest(
-            string_to_array(ltrim(split_part(words, ' |', 1)), ' ')
-            || CASE WHEN short > 0 THEN string_to_array(ltrim(split_part(words, ' |', 2)), ' ') END
-        ) word
-    WHERE length(word) >= size
+LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE COST 1000 AS $$
+DECLARE
+    prefix constant text := ' ' || left(tenant::text, 4);
+    sizes integer[] := '{1,2,3,4,5,6,7,8,10,12,16}';
+    keys text := '';
+    word text;
+    size integer;
+    letters integer;
+BEGIN
+    FOREACH word IN ARRAY string_to_array(ltrim(words), ' ') LOOP
+        IF word = '|' THEN
+            sizes := '{1,2,3,4,5,6}';
+            CONTINUE;
+        END IF;
+        letters := length(word);
+        FOREACH size IN ARRAY sizes LOOP
+            EXIT WHEN size > letters;
+            keys := keys || prefix || left(word, size);
+        END LOOP;
+    END LOOP;
+    RETURN string_to_array(ltrim(keys), ' ');
+END
 $$
 """
 

@@ -52,9 +52,18 @@ def _instant(column: str) -> Sort:
     key = f"profile.{column}"
     text = f"""to_char({key} AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')"""
     index = f"profile_by_{column}"
-    return Sort(
-        index, F(column), key, text, "timestamptz", "-infinity", "infinity", datetime.fromisoformat
-    )
+    return Sort(index, F(column), key, text, "timestamptz", "-infinity", "infinity", _check_instant)
+
+
+def _check_date(text: str) -> None:
+    if date.fromisoformat(text).isoformat() != text:
+        raise ValueError(text)
+
+
+def _check_instant(text: str) -> None:
+    read = datetime.fromisoformat(text)
+    if read.isoformat(timespec="microseconds").replace("+00:00", "Z") != text:
+        raise ValueError(text)
 
 
 _BIRTH_DATE = Sort(
@@ -65,7 +74,7 @@ _BIRTH_DATE = Sort(
     "date",
     str(date.min),
     "infinity",
-    date.fromisoformat,
+    _check_date,
 )
 
 # By the names that `sort_by` has for them.
