@@ -29,6 +29,7 @@ READS = {
     *("review_list", "review_meta"),
 }
 WRITES = {"review_helpful", "review_create"}
+PEOPLE = {"account_detail", "profile_detail", "profile_search"}
 
 
 @dataclass
@@ -62,7 +63,7 @@ def load(tmp_path: Path) -> Callable[..., Finished]:
 
     def run(**settings: str) -> Finished:
         environ = {**os.environ, "ATELIER_STATE_DIR": str(tmp_path), "SCENARIO": "smoke"}
-        for name in ("VISITOR_ID_KEY", "TOKEN_KEY", "TOKEN_AUDIENCE"):
+        for name in ("VISITOR_ID_KEY", "TOKEN_KEY", "TOKEN_AUDIENCE", "CLIENT_ID"):
             environ.pop(name, None)
         done = subprocess.run(
             [sys.executable, "-m", "tests.load"],
@@ -119,6 +120,37 @@ def test_smoke_passes_and_reports(stack, load):
         for metric in ("http_req_duration", "http_req_failed", "http_reqs"):
             assert f"{metric}{{scenario:smoke,name:{name}}}" in limited
     assert "dropped_iterations{scenario:smoke}" in limited
+
+
+def test_smoke_of_accounts_and_profiles_passes(site, stack, load):
+    keys = site.environ()
+    client = {
+        "CLIENT_ID": keys.get("FIRST_CLIENT_ID", "first"),
+        "CLIENT_SECRET": keys["FIRST_CLIENT_SECRET"],
+    }
+    sockets = str(stack.config.postgres_sockets)
+    with psycopg.connect(host=sockets, user=ROLE, dbname=DATABASE) as connection:
+        connection.execute(
+            "INSERT INTO users_account (userid, subscription_status, ip)"
+            " VALUES (1, 'None', '192.0.2.1') ON CONFLICT DO NOTHING"
+        )
+        connection.execute(
+            "INSERT INTO users_profile (id, tenant_id, profile_type, full_name, email, email_key,"
+            " mobile, gender, address, city, country, image, created_by, updated_by, deleted_by,"
+            " name_key, search_words) SELECT gen_random_uuid(), id, 'personal', 'Ann Lee', mail,"
+            " mail, '', '', '', '', '', '', 'tests', '', '', 'ann lee',"
+            " ' ann lee | ' || mail"
+            " FROM users_tenant, (SELECT 'load@example.com' AS mail) address"
+            " WHERE name = 'default' ON CONFLICT DO NOTHING"
+        )
+    done = load(URL=stack.url, DOMAIN="users", ACCOUNTS="1", **client)
+
+    assert done.code == 0, done.said
+    routes = done.summary["routes"]
+    assert set(routes) == PEOPLE
+    assert all(route["requests"] > 0 and route["failed"] == 0 for route in routes.values())
+    assert done.summary["checks"]["failed"] == 0
+    assert done.summary["checks"]["passed"] == sum(route["requests"] for route in routes.values())
 
 
 def test_report_is_one_page_with_the_routes_in_it(stack, load):

@@ -94,7 +94,11 @@ def own_site(config: Config) -> dict[str, str]:
     keys = {name: config.text(name) for name in VISITOR_KEYS if config.text(name)}
     if config.text("TOKEN_ALGORITHM", "HS256") != "HS256":
         keys.pop("TOKEN_KEY", None)
-    return {"URL": probes.base_url(config), **keys}
+    client = {
+        "CLIENT_ID": config.text("FIRST_CLIENT_ID", "first"),
+        "CLIENT_SECRET": config.text("FIRST_CLIENT_SECRET"),
+    }
+    return {"URL": probes.base_url(config), **keys, **client}
 
 
 def refuse_silence(url: str) -> None:

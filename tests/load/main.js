@@ -6,6 +6,7 @@ import { routes } from './domains/mix.js';
 import { config } from './lib/config.js';
 import { weighted } from './lib/draw.js';
 import { productIds, writableProducts } from './lib/ids.js';
+import { somePeople } from './lib/people.js';
 import { begin } from './lib/routes.js';
 import { executors, isSmoke } from './lib/scenarios.js';
 import { summarise, table } from './lib/summary.js';
@@ -27,9 +28,10 @@ const draw = weighted(
 );
 
 export function setup() {
-  const products = productIds();
+  const people = routes.some((route) => route.people) ? somePeople() : null;
+  const products = routes.some((route) => !route.people) ? productIds() : null;
   const writable = routes.some((route) => route.writes) ? writableProducts(products) : [];
-  return { products, writable, run: Date.now().toString(36) };
+  return { people, products, writable, run: Date.now().toString(36) };
 }
 
 export default function load(found) {

@@ -3,10 +3,12 @@
 import { config } from '../lib/config.js';
 import { products } from './products.js';
 import { reviews } from './reviews.js';
+import { users } from './users.js';
 
 // The public mix: what the pages of a shop ask, 5 % of it writes.
 const mixed = [...products, ...reviews];
-const DOMAINS = { products, reviews, mixed };
+const DOMAINS = { products, reviews, mixed, users };
+const every = [...mixed, ...users];
 
 export const routes = config.mix ? chosen(config.mix) : domain(config.domain);
 
@@ -21,9 +23,9 @@ function domain(name) {
 function chosen(mix) {
   return mix.split(',').map((part) => {
     const [name, share] = part.split('=');
-    const route = mixed.find((known) => known.name === name);
+    const route = every.find((known) => known.name === name);
     if (!route || !(Number(share) > 0)) {
-      const known = mixed.map((each) => each.name).join(', ');
+      const known = every.map((each) => each.name).join(', ');
       throw new Error(`MIX has '${part}': write route=share, with a route of ${known}.`);
     }
     return { ...route, share: Number(share) };

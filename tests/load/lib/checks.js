@@ -4,7 +4,7 @@ import { check } from 'k6';
 
 const MONEY = /^\d+\.\d\d$/;
 
-// `product` is the id that was asked for.
+// `product` is the id that was asked for, of a product or of whatever the route is about.
 const SHAPES = {
   product_list: (body) =>
     Array.isArray(body) && body.length > 0 && body.every((row) => MONEY.test(row.default_price)),
@@ -21,6 +21,10 @@ const SHAPES = {
   review_meta: (body, product) =>
     body.product_id === String(product) &&
     ['ratings', 'recommended', 'characteristics'].every((key) => typeof body[key] === 'object'),
+  account_detail: (body, userid) => body.data.length === 1 && body.data[0].userid === userid,
+  profile_detail: (body, id) => body.id === id && body.full_name.length > 0,
+  profile_search: (body) =>
+    Array.isArray(body) && body.length > 0 && body.every((row) => row.profile_id && row.email_id),
 };
 
 export function checkShape(route, answer, product) {

@@ -18,6 +18,8 @@ export const config = {
   // Products to draw from, by id, and how
   products: whole('PRODUCTS', 10000, 1),
   draw: oneOf('DRAW', DRAWS),
+  // Accounts to draw from: userids from 1 on
+  accounts: whole('ACCOUNTS', 10000, 1),
   // One answer in so many is read and its shape checked; 0 is the scenario's own.
   checkEvery: whole('CHECK_EVERY', 0),
   // Milliseconds that hold for every route in place of the service level
@@ -25,6 +27,9 @@ export const config = {
   visitorIdKey: text('VISITOR_ID_KEY', ''),
   tokenKey: text('TOKEN_KEY', ''),
   tokenAudience: text('TOKEN_AUDIENCE', ''),
+  // What accounts and profiles are asked with
+  clientId: text('CLIENT_ID', ''),
+  clientSecret: text('CLIENT_SECRET', ''),
   // Where summary.json and summary.txt go; nothing is written when empty.
   folder: text('FOLDER', ''),
 };

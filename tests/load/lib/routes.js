@@ -29,13 +29,30 @@ let drawProduct = null;
 let drawPage = null;
 let drawWritten = null;
 let run = '';
+// And of the people's.
+let drawAccount = null;
+let drawProfile = null;
+let drawWord = null;
+let bearer = {};
 
 // Before the first request of a virtual user. `found` is setup()'s.
 export function begin(found) {
-  if (drawProduct !== null) {
+  if (drawProduct !== null || drawAccount !== null) {
     return;
   }
-  const { products, writable, run: mark } = JSON.parse(JSON.stringify(found));
+  const { products, writable, people, run: mark } = JSON.parse(JSON.stringify(found));
+  run = mark;
+  if (people !== null) {
+    const { token, ids, words } = people;
+    const account = uniform(config.accounts);
+    drawAccount = () => 1 + account();
+    drawProfile = () => any(ids);
+    drawWord = () => any(words);
+    bearer = { Authorization: `Bearer ${token}` };
+  }
+  if (products === null) {
+    return;
+  }
   const { total } = products;
   const productAt = productFinder(products);
   const rank = config.draw === 'zipf' ? zipf(total) : uniform(total);
@@ -45,7 +62,6 @@ export function begin(found) {
   drawPage = () => 1 + page();
   const popular = zipf(Math.max(1, writable.length));
   drawWritten = () => writable[popular()];
-  run = mark;
 }
 
 // A GET about one product; path(product id) is what is asked.
@@ -56,6 +72,31 @@ export function productRead(name, share, path) {
 // A GET of a page of the list, first pages most.
 export function pageRead(name, share, path) {
   return reading(name, share, () => drawPage(), path);
+}
+
+// A GET about one account, all of them alike often.
+export function accountRead(name, share, path) {
+  return { ...reading(name, share, () => drawAccount(), path, true), people: true };
+}
+
+// A GET about one profile of those that setup() found.
+export function profileRead(name, share, path) {
+  return { ...reading(name, share, () => drawProfile(), path, true), people: true };
+}
+
+// A search for words of theirs.
+export function profileSearch(name, share, path) {
+  const params = paramsOf(name, 200);
+  const ask = () => {
+    const word = drawWord();
+    const looks = random() < read;
+    const asked = { ...params, headers: bearer, responseType: looks ? 'text' : 'none' };
+    const answer = post(url + path, JSON.stringify({ query: word, limit: 10 }), asked);
+    if (looks) {
+      checkShape(name, answer, word);
+    }
+  };
+  return { name, share, writes: false, people: true, ask };
 }
 
 // A vote of a new visitor. It always changes a row.
@@ -75,14 +116,18 @@ export function creation(name, share, path, body) {
   return { name, share, writes: true, ask };
 }
 
-function reading(name, share, draw, path) {
+function reading(name, share, draw, path, isGuarded = false) {
   const unreadParams = paramsOf(name, 200);
   const readParams = { ...unreadParams, responseType: 'text' };
   const counters = cacheCounters(name);
   const ask = (counts) => {
     const subject = draw();
     const looks = random() < read;
-    const answer = get(url + path(subject), looks ? readParams : unreadParams);
+    const params = looks ? readParams : unreadParams;
+    if (isGuarded && params.headers === undefined) {
+      params.headers = bearer;
+    }
+    const answer = get(url + path(subject), params);
     if (counts) {
       const counter = counters[answer.headers['X-Cache-Status']] || counters.other;
       counter.add(1);

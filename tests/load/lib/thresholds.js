@@ -15,6 +15,9 @@ export const SERVICE_LEVEL = {
     review_meta: 25,
     review_helpful: 50,
     review_create: 50,
+    account_detail: 100,
+    profile_detail: 100,
+    profile_search: 100,
   },
   failed: 0.001,
 };
