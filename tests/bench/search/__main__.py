@@ -40,6 +40,7 @@ QUERIES = (
     *("", "j", "james", "zoe", "za", "us", "james.", "4500", "james us", "j za", "zoe za"),
     *("{rare}", "{email}", "{mobile}", "nobody"),
 )
+ALL = '""'
 NAMED = re.compile(r"%\((\w+)\)s")
 
 
@@ -155,19 +156,35 @@ def _measure() -> None:
         for query in deep
         for sort_by in ("created_at DESC", "gender ASC", "country_id ASC")
     ]
-    slowest: dict[str, float] = {}
+    told: dict[str, list[tuple[float, float, str, str]]] = {}
     for query, sort_by, limit, offset in asked:
         count, times = _timed(tenant.pk, query, sort_by, limit, offset, ways)
         way = " ".join(dict.fromkeys(ways))
         label = query + (f" ({limit} from {offset})" if (limit, offset) != (10, 0) else "")
         median, worst = statistics.median(times), max(times)
-        slowest[label] = max(slowest.get(label, 0.0), median)
-        table.add_row(label or '""', sort_by, str(count), f"{median:.1f}", f"{worst:.1f}", way)
+        told.setdefault(label, []).append((median, worst, sort_by, way))
+        table.add_row(label or ALL, sort_by, str(count), f"{median:.1f}", f"{worst:.1f}", way)
     console.print(table)
-    console.print({label: round(time, 1) for label, time in slowest.items()})
+    for line in _summary(told):
+        console.print(line, markup=False, soft_wrap=True)
     for kind, order, params in list(shown.values()):
         console.print(
             f"\n{kind}, {order.sort}", *_plan(kind, order, params), sep="\n", markup=False
+        )
+
+
+def _summary(told: dict[str, list[tuple[float, float, str, str]]]) -> Iterator[str]:
+    """As docs/users.md has it: for each query the orders together."""
+    yield "| query | median of all orders, ms | slowest order, ms | worst run, ms | ways |"
+    yield "|---|---|---|---|---|"
+    for label, runs in told.items():
+        typical = statistics.median(median for median, *_ in runs)
+        slowest, _, sort_by, _ = max(runs)
+        worst = max(worst for _, worst, *_ in runs)
+        ways = ", ".join(dict.fromkeys(way for *_, way in runs))
+        yield (
+            f"| `{label or ALL}` | {typical:.1f} | {slowest:.1f} ({sort_by})"
+            f" | {worst:.1f} | {ways} |"
         )
 
 
