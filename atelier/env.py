@@ -95,6 +95,56 @@ def database(name: str) -> dict[str, Any]:
     return dict(settings)
 
 
+def base_url(name: str, default: str) -> str:
+    """An absolute http or https address that others continue; it ends in a slash."""
+    value = text(name, default)
+    parts = urlsplit(value)
+    if parts.scheme not in {"http", "https"} or not parts.netloc or parts.query or parts.fragment:
+        raise ImproperlyConfigured(
+            f"{name} is {value!r}. Set it to an address such as https://shop.example."
+        )
+    return value if value.endswith("/") else f"{value}/"
+
+
+def media_storage(
+    *, folder: str, bucket: str, endpoint: str, region: str, access_key: str, secret_key: str
+) -> dict[str, Any]:
+    """Where uploads are kept, as an entry of STORAGES: the bucket if one is named, or the folder.
+
+    Without keys the client looks for them where those of AWS usually are.
+    """
+    if not bucket:
+        return {
+            "BACKEND": "django.core.files.storage.FileSystemStorage",
+            # nginx reads them as another user, whatever the umask of an instance is.
+            "OPTIONS": {
+                "location": folder,
+                "file_permissions_mode": 0o644,
+                "directory_permissions_mode": 0o755,
+            },
+        }
+    # Heavy, and of use here only.
+    from botocore.config import Config
+
+    return {
+        "BACKEND": "storages.backends.s3.S3Storage",
+        "OPTIONS": {
+            "bucket_name": bucket,
+            "endpoint_url": endpoint or None,
+            "region_name": region or None,
+            "access_key": access_key or None,
+            "secret_key": secret_key or None,
+            # Names are random: nobody need ask whether one is taken.
+            "file_overwrite": True,
+            # A request has seconds, not minutes.
+            "client_config": Config(
+                connect_timeout=1, read_timeout=2, retries={"total_max_attempts": 2}
+            ),
+            "object_parameters": {"CacheControl": "private, max-age=31536000, immutable"},
+        },
+    }
+
+
 def redis(name: str) -> str:
     value = text(name)
     if urlsplit(value).scheme not in {"redis", "rediss", "unix"}:

@@ -26,6 +26,7 @@ MENU: dict[str, list[tuple[str, str, str, str]]] = {
     ],
     "Accounts": [
         ("Accounts", "badge", "users.account", ""),
+        ("Profiles", "contacts", "users.profile", ""),
     ],
     "Operation": [
         ("Imports", "upload_file", "etl.importrun", ""),

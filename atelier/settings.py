@@ -79,6 +79,9 @@ STATEMENT_TIMEOUT_MS = env.integer("DATABASE_STATEMENT_TIMEOUT_MS", default=0)
 LOCK_TIMEOUT_MS = env.integer("DATABASE_LOCK_TIMEOUT_MS", default=0)
 # Instead of both, once a write has its scopes: an import that is published holds rows for seconds.
 WRITE_TIMEOUT_MS = env.integer("DATABASE_WRITE_TIMEOUT_MS", default=0)
+# Helpers that PostgreSQL may start for a query; atelier.wsgi wants none, since a request waits for
+# their start longer than they help it.
+PARALLEL_WORKERS = env.integer("DATABASE_PARALLEL_WORKERS", default=2)
 
 DATABASES = {
     "default": {
@@ -95,6 +98,9 @@ DATABASES = {
             "options": (
                 f"-c statement_timeout={STATEMENT_TIMEOUT_MS}"
                 f" -c lock_timeout={LOCK_TIMEOUT_MS}"
+                f" -c max_parallel_workers_per_gather={PARALLEL_WORKERS}"
+                # Compiling takes longer than any query of a request.
+                " -c jit=off"
                 " -c idle_in_transaction_session_timeout=60000"
             ),
         },
@@ -179,6 +185,23 @@ USE_TZ = True
 STATIC_URL = "/static/"
 STATIC_ROOT = env.text("STATIC_ROOT", default=str(BASE_DIR / "var" / "static"))
 
+# Pictures of profiles. Their addresses are absolute, and no request's Host has a part in them.
+PUBLIC_URL = env.base_url("PUBLIC_URL", default="http://127.0.0.1:8000")
+MEDIA_URL = env.base_url("MEDIA_URL", default=f"{PUBLIC_URL}media/")
+MEDIA_ROOT = env.text("MEDIA_ROOT", default=str(BASE_DIR / "var" / "media"))
+MEDIA_S3_BUCKET = env.text("MEDIA_S3_BUCKET", default="")
+STORAGES = {
+    "default": env.media_storage(
+        folder=MEDIA_ROOT,
+        bucket=MEDIA_S3_BUCKET,
+        endpoint=env.text("MEDIA_S3_ENDPOINT", default=""),
+        region=env.text("MEDIA_S3_REGION", default=""),
+        access_key=env.text("MEDIA_S3_ACCESS_KEY", default=""),
+        secret_key=env.text("MEDIA_S3_SECRET_KEY", default=""),
+    ),
+    "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
+}
+
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 SESSION_COOKIE_SECURE = HTTPS
 CSRF_COOKIE_SECURE = HTTPS
@@ -192,6 +215,9 @@ X_FRAME_OPTIONS = "DENY"
 
 # nginx limits bodies to 1 MB; this holds where nginx is not in between.
 DATA_UPLOAD_MAX_MEMORY_SIZE = 1_048_576
+# Pictures are the only uploads (atelier.core.uploads), and never touch a disk on their way.
+FILE_UPLOAD_HANDLERS = ["django.core.files.uploadhandler.MemoryFileUploadHandler"]
+FILE_UPLOAD_MAX_MEMORY_SIZE = 3 * 1_048_576
 
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": [],

@@ -11,7 +11,12 @@ from django.core.wsgi import get_wsgi_application
 from atelier import env
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "atelier.settings")
-LIMITS = {"STATEMENT_TIMEOUT_MS": 1500, "LOCK_TIMEOUT_MS": 1000, "WRITE_TIMEOUT_MS": 3500}
+LIMITS = {
+    "STATEMENT_TIMEOUT_MS": 1500,
+    "LOCK_TIMEOUT_MS": 1000,
+    "WRITE_TIMEOUT_MS": 3500,
+    "PARALLEL_WORKERS": 0,
+}
 for limit, default in LIMITS.items():
     os.environ[f"DATABASE_{limit}"] = str(env.integer(f"WEB_{limit}", default))
 

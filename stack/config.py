@@ -76,12 +76,23 @@ class Config:
         return Path(self.text("STATIC_ROOT", str(self.state / "static")))
 
     @property
+    def media(self) -> Path:
+        """Pictures that were uploaded, where they are not in a bucket."""
+        return Path(self.text("MEDIA_ROOT", str(self.state / "media")))
+
+    @property
     def http_host(self) -> str:
         return self.text("HTTP_HOST", "127.0.0.1")
 
     @property
     def http_port(self) -> int:
         return self.number("HTTP_PORT", 8000, least=1, most=MAX_PORT)
+
+    @property
+    def base_url(self) -> str:
+        """Where a person on this machine finds the site."""
+        host = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(self.http_host, self.http_host)  # noqa: S104
+        return f"http://{host}:{self.http_port}"
 
     @property
     def instances(self) -> list[str]:
@@ -132,6 +143,8 @@ class Config:
             "DATABASE_URL": self.database_url,
             "REDIS_URL": self.redis_url,
             "STATIC_ROOT": str(self.static),
+            "MEDIA_ROOT": str(self.media),
+            "PUBLIC_URL": self.text("PUBLIC_URL", self.base_url),
             "PYTHONUNBUFFERED": "1",
         }
 
@@ -141,6 +154,8 @@ class Config:
             raise StackError(f"ATELIER_STATE_DIR is {self.state}: set it to an absolute path.")
         if not self.cache.is_absolute():
             raise StackError(f"CACHE_DIR is {self.cache}: set it to an absolute path.")
+        if not self.media.is_absolute():
+            raise StackError(f"MEDIA_ROOT is {self.media}: set it to an absolute path.")
         check_socket_path(self.postgres_sockets / f".s.PGSQL.{POSTGRES_PORT}.lock")
         check_socket_path(self.web_sockets / f"{self.instances[-1]}.sock")
         _ = self.http_port

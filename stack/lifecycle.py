@@ -157,6 +157,7 @@ class Stack:
             (config.rendered, 0o755),
             (config.cache, 0o755),
             (config.static, 0o755),
+            (config.media, 0o755),
             (config.web_sockets, 0o750),
             (config.nginx_sockets, 0o755),
         ):

@@ -15,7 +15,7 @@ from stack.debian import Nginx
 from stack.errors import StackError
 from stack.processes import run
 
-TEMPLATES = ("nginx", "maps", "upstream", "site", "headers", "proxy", "cache")
+TEMPLATES = ("nginx", "maps", "upstream", "site", "errors", "headers", "proxy", "cache")
 MODULES = ("address", "cache", "tags")
 CACHE_LOG = 'log_by_lua_block { require("cache").log() }'
 NO_CACHE = "# CACHE_SECONDS=0: nothing is cached."
@@ -114,6 +114,7 @@ def _values(config: Config, nginx: Nginx, folder: Path) -> dict[str, str]:
         "answers": str(config.answers),
         "cache": str(config.cache),
         "static": str(config.static),
+        "media": str(config.media),
         "config": str(folder),
         "listen": f"{host}:{config.http_port}",
         "load_modules": "\n".join(f"load_module {path};" for path in nginx.modules),

@@ -29,8 +29,7 @@ def wait_until(
 
 def base_url(config: Config) -> str:
     """Where a person on this machine finds the site."""
-    host = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(config.http_host, config.http_host)  # noqa: S104
-    return f"http://{host}:{config.http_port}"
+    return config.base_url
 
 
 def is_ready(config: Config) -> bool:

@@ -191,6 +191,8 @@ class TestStack:
         return {
             "ATELIER_STATE_DIR": str(self._folder),
             "STATIC_ROOT": str(self._folder / "static"),
+            "MEDIA_ROOT": str(self._folder / "media"),
+            "PUBLIC_URL": "",
             "DATABASE_URL": postgres_url(run / "postgres"),
             "REDIS_URL": redis_url(run / "redis"),
             "HTTP_HOST": "127.0.0.1",

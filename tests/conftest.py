@@ -31,6 +31,14 @@ ENVIRON = {
     "ALLOWED_HOSTS": "localhost,127.0.0.1,[::1]",
     "CSRF_TRUSTED_ORIGINS": "",
     "STATIC_ROOT": f"{_files.name}/static",
+    "PUBLIC_URL": "http://localhost",
+    "MEDIA_URL": "",
+    "MEDIA_ROOT": f"{_files.name}/media",
+    "MEDIA_S3_BUCKET": "",
+    "MEDIA_S3_ENDPOINT": "",
+    "MEDIA_S3_REGION": "",
+    "MEDIA_S3_ACCESS_KEY": "",
+    "MEDIA_S3_SECRET_KEY": "",
     "LOG_LEVEL": "INFO",
     "CATALOGUE_CAMPUS": "hr-atelier",
     "CACHE_SECONDS": "300",
@@ -52,6 +60,7 @@ ENVIRON = {
     "DATABASE_STATEMENT_TIMEOUT_MS": "0",
     "DATABASE_LOCK_TIMEOUT_MS": "0",
     "DATABASE_WRITE_TIMEOUT_MS": "0",
+    "DATABASE_PARALLEL_WORKERS": "0",
 }
 
 if django.conf.settings.configured:

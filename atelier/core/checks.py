@@ -19,6 +19,21 @@ def deliveries_can_be_signed(app_configs: Any, **kwargs: Any) -> list[CheckMessa
     ]
 
 
+@register()
+def pictures_in_a_bucket_have_an_address(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
+    """Its service alone could not say under which name browsers reach it."""
+    ours = f"{settings.PUBLIC_URL}media/"
+    if not settings.MEDIA_S3_BUCKET or ours != settings.MEDIA_URL:
+        return []
+    return [
+        Error(
+            "MEDIA_S3_BUCKET is set, and MEDIA_URL is not that of the bucket.",
+            hint="Set MEDIA_URL to the address under which browsers find the bucket's objects.",
+            id="core.E002",
+        )
+    ]
+
+
 @register(Tags.security)
 def closed_without_tokens(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
     """Account and profile routes are open to anybody on a developer's machine at most."""

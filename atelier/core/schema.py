@@ -64,7 +64,9 @@ Endpoint = tuple[str, str, str, Callable[..., Any]]
 
 def without_trailing_slash(endpoints: list[Endpoint]) -> list[Endpoint]:
     """Each route once, though it answers with and without the slash."""
-    return [(path.rstrip("/"), regex, method, view) for path, regex, method, view in endpoints]
+    return [
+        (path.rstrip("/") or "/", regex, method, view) for path, regex, method, view in endpoints
+    ]
 
 
 def secured(scope: str) -> dict[str, Any]:

@@ -15,10 +15,13 @@ from tests.factories.users import (
     AccountFactory,
     AdminFactory,
     ClientFactory,
+    PreferenceFactory,
+    ProfileFactory,
     TenantFactory,
     bearer,
     give_token,
 )
+from tests.users.profiles import ANN
 
 pytestmark = pytest.mark.django_db
 
@@ -56,6 +59,12 @@ def write(path, status, body="", scope="catalogue:write"):
     return Row(path, status, scope, body)
 
 
+def of_tenant_a(below, status, scope, body=""):
+    """A route of the profile that the tenant of the first token has."""
+    return Row(f"/profiles/{ANN}{below}", status, scope, body, expected={"tenant B": 404})
+
+
+READ, WRITE = "profiles:read", "profiles:write"
 PRODUCT = '{"name":"Coat","default_price":"1.00"}'
 ROUTES = {
     ("product-list", "get"): Row("/products", 200),
@@ -84,6 +93,25 @@ ROUTES = {
         "/login", 200, "accounts", '{"userid":1,"ip":"192.0.2.1","subscriptionstatus":"None"}'
     ),
     ("account-detail", "get"): Row("/user/1", 200, "accounts"),
+    # Tenant A's profiles do not exist for tenant B.
+    ("profile-list", "get"): Row("/profiles", 200, READ),
+    ("profile-list", "post"): Row(
+        "/profiles", 200, WRITE, '{"full_name":"C","email_id":"c@x.org"}'
+    ),
+    ("profile-search", "post"): Row("/profiles/_search", 200, READ, "{}"),
+    ("profile-detail", "get"): of_tenant_a("", 200, READ),
+    ("profile-detail", "put"): of_tenant_a("", 200, WRITE, '{"gender":"x"}'),
+    ("profile-detail", "patch"): of_tenant_a("", 200, WRITE, '{"gender":"x"}'),
+    ("profile-detail", "delete"): of_tenant_a("", 200, WRITE),
+    ("profile-restore", "post"): of_tenant_a("/restore", 200, WRITE),
+    ("preference-list", "get"): of_tenant_a("/preferences", 200, READ),
+    ("preference-detail", "get"): of_tenant_a("/preferences/theme", 200, READ),
+    ("preference-detail", "put"): of_tenant_a("/preferences/theme", 204, WRITE, "1"),
+    ("preference-detail", "delete"): of_tenant_a("/preferences/theme", 204, WRITE),
+    # A picture is looked at before its profile is.
+    ("profile-upload", "put"): Row(f"/profiles/{ANN}/_upload", 400, WRITE, "x"),
+    ("greeting", "get"): Row("/", 200),
+    ("greeting-health", "get"): Row("/_health", 200),
     ("licensing-region", "get"): Row("/licensing/region?ip=192.0.2.1", 200),
     ("licensing-product", "get"): Row("/licensing/products/1", 200),
     # These take a client's credentials, and no token.
@@ -136,6 +164,7 @@ def shop():
     ReviewFactory(id=1, product=product)
     recount()
     AccountFactory(userid=1)
+    PreferenceFactory(profile=ProfileFactory(id=ANN))
 
 
 @pytest.fixture

@@ -8,6 +8,7 @@ from users.models.profiles import (
     Profile,
     ProfileQuerySet,
 )
+from users.models.search import SORTS, SearchMap, SearchWord, SearchZone
 from users.models.staff import User
 from users.models.tenants import DEFAULT_TENANT, Tenant, TenantQuerySet
 
@@ -15,6 +16,7 @@ __all__ = [
     "DEFAULT_PROFILE_TYPE",
     "DEFAULT_TENANT",
     "EVERYTHING",
+    "SORTS",
     "Account",
     "Client",
     "Preference",
@@ -22,6 +24,9 @@ __all__ = [
     "ProfileQuerySet",
     "Revocation",
     "Scope",
+    "SearchMap",
+    "SearchWord",
+    "SearchZone",
     "SubscriptionStatus",
     "Tenant",
     "TenantQuerySet",

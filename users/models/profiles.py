@@ -1,12 +1,14 @@
 from typing import Self
 from uuid import UUID
 
+from django.contrib.postgres.indexes import GinIndex
 from django.db import models
-from django.db.models import Q
+from django.db.models import F, Q
 from django.db.models.functions import Now
 
 from atelier.core.numbers import uuid7
 from users.models.accounts import Account
+from users.models.search import SORTS, SearchKeys
 from users.models.tenants import Tenant
 
 # The type of a profile whose sender names none.
@@ -54,6 +56,9 @@ class Profile(models.Model):
     is_active = models.BooleanField(default=True, db_default=True)
     created_by = models.TextField(editable=False)
     created_at = models.DateTimeField(db_default=Now(), editable=False)
+    # What search and its sorts read: `users.terms.search_columns` says it, with every write.
+    name_key = models.TextField(editable=False, default="", db_default="")
+    search_words = models.TextField(editable=False, default="", db_default="")
     updated_by = models.TextField(blank=True, default="", editable=False)
     updated_at = models.DateTimeField(db_default=Now(), editable=False)
     deleted_by = models.TextField(blank=True, default="", editable=False)
@@ -102,6 +107,32 @@ class Profile(models.Model):
             ),
         ]
         indexes = [
+            # Search, and each order that it may have (`users.models.search`).
+            GinIndex(
+                SearchKeys("tenant", "search_words"),
+                name="profile_by_search_key",
+                condition=Q(deleted_at__isnull=True),
+                fastupdate=False,
+            ),
+            *(
+                models.Index(
+                    F("tenant"),
+                    sort.expression,
+                    F("id"),
+                    name=sort.index,
+                    condition=Q(deleted_at__isnull=True),
+                )
+                for sort in SORTS.values()
+            ),
+            # Staff look for deleted ones, of which there are few.
+            models.Index(
+                name="deleted_profile_by_id", fields=["id"], condition=Q(deleted_at__isnull=False)
+            ),
+            models.Index(
+                name="deleted_profile_by_email",
+                fields=["email_key"],
+                condition=Q(deleted_at__isnull=False),
+            ),
             # For exports and erasures, which want deleted ones too.
             models.Index(
                 name="profile_by_account", fields=["account"], condition=Q(account__isnull=False)

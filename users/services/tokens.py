@@ -44,6 +44,8 @@ PERMISSIONS: dict[str, tuple[str, ...]] = {
     ),
     Scope.MODERATION: ("reviews.change_review", "reviews.delete_review"),
 }
+# Who is noted down where a request has neither client nor person.
+NOBODY = "anonymous"
 # What OPEN_WITHOUT_TOKENS opens.
 OPENED = frozenset({Scope.ACCOUNTS, Scope.PROFILES_READ, Scope.PROFILES_WRITE})
 
@@ -53,6 +55,16 @@ def scopes_of(user: Any) -> set[str]:
     if not user.is_staff:
         return set()
     return {scope for scope, needed in PERMISSIONS.items() if user.has_perms(needed)}
+
+
+def doer_of(caller: Caller) -> str:
+    """Who is noted down as having done something: the person a token acts for, or the client.
+
+    Costs a query for a person.
+    """
+    people = User.objects.filter(pk=caller.user_id).values_list("username", flat=True)
+    person = None if caller.user_id is None else people.first()
+    return person or caller.client_id or NOBODY
 
 
 def digest_of(token: str) -> str:

@@ -1,0 +1,203 @@
+"""Pictures of profiles: judged, drawn anew, and stored under names that nobody can guess.
+
+What is stored is never what was sent: a picture is decoded and encoded again, so that metadata,
+colour profiles and whatever else a file carries beside its pixels stay behind.
+"""
+
+import secrets
+import threading
+import warnings
+from collections.abc import Mapping
+from contextlib import suppress
+from io import BytesIO
+from typing import IO
+from uuid import UUID
+
+from django.conf import settings
+from django.core.files.base import ContentFile
+from django.core.files.storage import default_storage
+from django.db import transaction
+from django.db.models.functions import Now
+from PIL import Image, ImageOps
+
+from atelier.core.errors import Invalid, NotFound
+from users.models import Profile
+
+MAX_BYTES = 2 * 1024 * 1024
+MAX_PIXELS = 25_000_000
+# Pillow tries these decoders and no other; which one fits, the bytes say.
+FORMATS = ("JPEG", "PNG", "WEBP", "GIF")
+LONGEST_SIDE = 1600
+THUMBNAIL_SIDES = (64, 256)
+JPEG, WEBP = "jpg", "webp"
+
+# Pillow's own guard, which judges frames as well: an error from here on, twice that at the latest.
+Image.MAX_IMAGE_PIXELS = MAX_PIXELS
+warnings.simplefilter("error", Image.DecompressionBombWarning)
+
+# 25 megapixels take 100 MB and a second: a process decodes one picture at a time.
+_drawing = threading.Lock()
+
+
+class NotAnImage(Invalid):
+    code = "not_an_image"
+
+    def __init__(self) -> None:
+        super().__init__("That is no JPEG, PNG, WebP or GIF, or it is broken.")
+
+
+class ImageTooLarge(Invalid):
+    code = "image_too_large"
+
+    def __init__(self) -> None:
+        super().__init__(
+            f"A picture has {MAX_BYTES // 1024**2} MB and {MAX_PIXELS // 10**6} megapixels at most."
+        )
+
+
+class UnknownProfile(NotFound):
+    code = "unknown_profile"
+
+    def __init__(self) -> None:
+        super().__init__("There is no such profile.")
+
+
+def store_image(*, tenant_id: UUID, profile_id: UUID, content: bytes | IO[bytes], by: str) -> str:
+    """Make the picture that of a live profile, in place of an earlier one; its URL.
+
+    A transaction of its own, which locks the profile's row. The earlier picture goes after the
+    commit; what was stored goes when it fails. Raises UnknownProfile, NotAnImage, ImageTooLarge.
+    Takes up to a second of CPU, and waits for other pictures of this process.
+    """
+    # Somebody else's id shall not cost a decoding.
+    if not Profile.objects.live().of_tenant(tenant_id).filter(pk=profile_id).exists():
+        raise UnknownProfile
+    ending, pictures = _drawn(_bytes_of(content))
+    name = _new_name(ending)
+    with transaction.atomic(durable=True):
+        try:
+            _save(name, pictures)
+            _replace(tenant_id, profile_id, name, by)
+        except BaseException:
+            # What went wrong is worth more than what is in the way of tidying up.
+            with suppress(Exception):
+                _delete(name)
+            raise
+    return url_of(name)
+
+
+def remove_image(*, tenant_id: UUID, profile_id: UUID, by: str) -> bool:
+    """Take a live profile's picture away; False where it has none. Raises UnknownProfile."""
+    with transaction.atomic():
+        return bool(_replace(tenant_id, profile_id, "", by))
+
+
+def delete_after_commit(name: str) -> None:
+    """Delete a picture and its thumbnails once the caller's transaction has committed.
+
+    A storage that fails then is logged: the files stay, and no row names them.
+    """
+    if name:
+        transaction.on_commit(lambda: _delete(name), robust=True)
+
+
+def url_of(name: str) -> str:
+    """The absolute address of a stored picture; nothing for none."""
+    return f"{settings.MEDIA_URL}{name}" if name else ""
+
+
+def thumbnail_names(name: str) -> dict[int, str]:
+    """The names of a picture's thumbnails by their longest side, in pixels; none without one."""
+    stem, _, ending = name.rpartition(".")
+    return {side: f"{stem}-{side}.{ending}" for side in THUMBNAIL_SIDES} if name else {}
+
+
+def _bytes_of(content: bytes | IO[bytes]) -> bytes:
+    data = content if isinstance(content, bytes) else content.read(MAX_BYTES + 1)
+    if len(data) > MAX_BYTES:
+        raise ImageTooLarge
+    return data
+
+
+def _drawn(data: bytes) -> tuple[str, Mapping[int, bytes]]:
+    """The ending of a picture's name, and its encodings by their longest side."""
+    with _drawing:
+        try:
+            whole = _decoded(data)
+        except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+            raise ImageTooLarge from error
+        except Invalid:
+            raise
+        # Broken files make decoders raise whatever comes to hand.
+        except Exception as error:
+            raise NotAnImage from error
+        ending = WEBP if whole.mode == "RGBA" else JPEG
+        return ending, {side: _encoded(whole, side) for side in (LONGEST_SIDE, *THUMBNAIL_SIDES)}
+
+
+def _decoded(data: bytes) -> Image.Image:
+    """The first frame, upright, in RGB or RGBA, not longer than LONGEST_SIDE, nothing beside it."""
+    with Image.open(BytesIO(data), formats=FORMATS) as source:
+        # The header tells, and nothing is decoded yet.
+        if source.width * source.height > MAX_PIXELS:
+            raise ImageTooLarge
+        # JPEG alone can be decoded smaller than it is.
+        source.draft(None, (LONGEST_SIDE, LONGEST_SIDE))
+        source.load()
+        mode = "RGBA" if source.has_transparency_data else "RGB"
+        frame = _eight_bits(source).convert(mode)
+        frame.thumbnail((LONGEST_SIDE, LONGEST_SIDE))
+        ImageOps.exif_transpose(frame, in_place=True)
+    # Copies carry on what Pillow knows of the file; a new picture has its pixels only.
+    clean = Image.new(mode, frame.size)
+    clean.paste(frame)
+    return clean
+
+
+def _eight_bits(source: Image.Image) -> Image.Image:
+    """Grey of 16 bits, which Pillow would cut off at 255, scaled to 8."""
+    if source.mode.startswith("I"):
+        return source.point(lambda value: value / 256).convert("L")
+    return source
+
+
+def _encoded(whole: Image.Image, side: int) -> bytes:
+    picture = whole
+    if max(whole.size) > side:
+        picture = whole.copy()
+        picture.thumbnail((side, side))
+    encoded = BytesIO()
+    if picture.mode == "RGBA":
+        picture.save(encoded, "WEBP", quality=85, method=2)
+    else:
+        picture.save(encoded, "JPEG", quality=85, optimize=True, progressive=True)
+    return encoded.getvalue()
+
+
+def _new_name(ending: str) -> str:
+    """Nothing of it comes from the sender. Two levels of folders keep each small."""
+    stem = secrets.token_hex(16)
+    return f"profiles/{stem[:2]}/{stem[2:4]}/{stem}.{ending}"
+
+
+def _save(name: str, pictures: Mapping[int, bytes]) -> None:
+    names = {LONGEST_SIDE: name, **thumbnail_names(name)}
+    for side, content in pictures.items():
+        default_storage.save(names[side], ContentFile(content))
+
+
+def _replace(tenant_id: UUID, profile_id: UUID, name: str, by: str) -> str:
+    """Set a live profile's picture; the name of the earlier one."""
+    live = Profile.objects.live().of_tenant(tenant_id).filter(pk=profile_id)
+    earlier = live.select_for_update(no_key=True).values_list("image", flat=True).first()
+    if earlier is None:
+        raise UnknownProfile
+    live.update(image=name, updated_by=by, updated_at=Now())
+    mark_profile(tenant_id=tenant_id, profile_id=profile_id)
+    delete_after_commit(earlier)
+    return earlier
+
+
+def _delete(name: str) -> None:
+    for each in (name, *thumbnail_names(name).values()):
+        default_storage.delete(each)

@@ -1,0 +1,210 @@
+"""Maps of search: which parts of a large tenant's orders can hold which frequent words.
+
+A map is begun when no writer is between its write and its commit; from then on writers keep it, and
+what they had committed before is read. So a map misses nothing, and is used when it is complete.
+"""
+
+import time
+from bisect import bisect_right
+from collections import Counter
+from collections.abc import Callable, Sequence
+from typing import Any
+from uuid import UUID
+
+import numpy as np
+from django.db import transaction
+
+from atelier.core.errors import Conflict
+from users.models import SORTS, SearchMap, SearchWord, SearchZone, Tenant
+from users.sql import mapping as sql
+from users.sql.search import lock_shared, try_lock
+from users.terms import map_keys, words_in
+
+# Smaller tenants are quick without.
+MAPPED_FROM = 50_000
+# What more profiles have than this is frequent: so many are read and sorted in some milliseconds.
+FREQUENT_FROM = 8_000
+MOST_BITS = 12_288
+SAMPLED = 200_000
+ZONES, SMALLEST_ZONE = 5_000, 500
+STORED_AT_ONCE = 500
+# Words whose bits are remembered: most are names, again and again.
+MOST_KNOWN = 500_000
+LONGEST_WAIT_SECONDS = 60
+LAST_ID = UUID(int=2**128 - 1)
+FIRST_ID = UUID(int=0)
+
+
+class Busy(Conflict):
+    code = "search_map_busy"
+
+
+def map_tenants(*, say: Callable[[str], None] = str) -> int:
+    """Build the map of each tenant that is large enough, anew; how many there are.
+
+    Takes minutes, and half a gigabyte, for ten million profiles. Search goes on with the map
+    before. Raises Busy where writers leave no moment to begin.
+    """
+    mapped = 0
+    for tenant in Tenant.objects.order_by("id"):
+        mapped += map_tenant(tenant_id=tenant.pk, say=say)
+    return mapped
+
+
+def map_tenant(*, tenant_id: UUID, say: Callable[[str], None] = str) -> bool:
+    """Build the tenant's map anew; False, and no map, where it is too small for one."""
+    profiles = sql.count_live(tenant_id)
+    if profiles < MAPPED_FROM:
+        forget_map(tenant_id=tenant_id)
+        return False
+    begun = _begin(tenant_id, profiles)
+    say(f"{begun.frequent} frequent beginnings of words, {sum(map(len, begun.ids))} zones")
+    for number, rows in enumerate(sql.each_live(tenant_id)):
+        begun.add(rows)
+        if number % 50 == 49:
+            say(f"{(number + 1) * sql.BATCH} of {profiles} profiles")
+    begun.store()
+    with transaction.atomic():
+        used = SearchMap.objects.filter(pk=begun.map_id)
+        if not used.select_for_update().exists():
+            raise Busy("The map was given up meanwhile, by a load: build it again.")
+        SearchMap.objects.filter(tenant=tenant_id).exclude(pk=begun.map_id).delete()
+        used.update(is_used=True)
+    return True
+
+
+def forget_map(*, tenant_id: UUID) -> None:
+    """What a load of very many profiles does instead of marking each, in its transaction.
+
+    Search finds all the same, more slowly, until there is a map again. Holds the lock of
+    `mark_profile`.
+    """
+    with transaction.atomic():
+        lock_shared(tenant_id)
+        SearchMap.objects.filter(tenant=tenant_id).delete()
+
+
+class _Begun:
+    """A map that writers keep already, and what all profiles add to it."""
+
+    def __init__(
+        self, *, map_id: int, bits: dict[str, int], size: int, bounds: list[list[tuple[str, str]]]
+    ) -> None:
+        self.map_id = map_id
+        self.bounds = bounds
+        self.frequent = len(bits)
+        self.ids: list[list[int]] = []
+        self._bits = bits
+        self._known: dict[str, list[int]] = {}
+        self._flags = [np.zeros((len(starts), size), dtype=bool) for starts in bounds]
+
+    def add(self, rows: Sequence[tuple[Any, ...]]) -> None:
+        """Rows of `sql.each_live`."""
+        bits: list[int] = []
+        counts = np.empty(len(rows), dtype=np.intp)
+        for number, row in enumerate(rows):
+            before = len(bits)
+            for word in words_in(row[0]):
+                bits += self._bits_of(word)
+            counts[number] = len(bits) - before
+        columns = np.array(bits, dtype=np.intp)
+        for place, (starts, flags) in enumerate(zip(self.bounds, self._flags, strict=True), 2):
+            zones = np.fromiter(
+                (bisect_right(starts, (row[place], row[1])) - 1 for row in rows),
+                dtype=np.intp,
+                count=len(rows),
+            )
+            flags[np.repeat(zones, counts), columns] = True
+
+    def store(self) -> None:
+        for ids, flags in zip(self.ids, self._flags, strict=True):
+            masks = [f"x{octets.tobytes().hex()}" for octets in np.packbits(flags, axis=1)]
+            for start in range(0, len(ids), STORED_AT_ONCE):
+                stop = start + STORED_AT_ONCE
+                sql.add_bits(ids[start:stop], masks[start:stop])
+
+    def _bits_of(self, word: str) -> list[int]:
+        found = self._known.get(word)
+        if found is None:
+            found = []
+            for key in map_keys(word):
+                bit = self._bits.get(key)
+                if bit is None:
+                    # A longer beginning has no more profiles than a shorter one.
+                    break
+                found.append(bit)
+            if len(self._known) < MOST_KNOWN:
+                self._known[word] = found
+        return found
+
+
+def _begin(tenant_id: UUID, profiles: int) -> _Begun:
+    """A map without bits, from a sample; committed while no writer is under way."""
+    rows = sql.sample(tenant_id, min(100.0, 100 * SAMPLED / profiles))
+    frequent = _frequent(rows, profiles)
+    bits = {key: bit for bit, (key, _) in enumerate(frequent)}
+    size = max(8, -(-len(bits) // 8) * 8)
+    bounds = _bounds(rows, max(1, min(ZONES, profiles // SMALLEST_ZONE)))
+    with transaction.atomic():
+        made = SearchMap.objects.create(tenant_id=tenant_id, profiles=profiles, bits=size)
+        SearchWord.objects.bulk_create(
+            SearchWord(map=made, key=key, bit=bits[key], profiles=count) for key, count in frequent
+        )
+        begun = _Begun(map_id=made.pk, bits=bits, size=size, bounds=bounds)
+        for name, starts in zip(SORTS, bounds, strict=True):
+            begun.ids.append(_store_zones(made, name, starts))
+        _wait_for_writers(tenant_id)
+    return begun
+
+
+def _frequent(rows: Sequence[tuple[Any, ...]], profiles: int) -> list[tuple[str, int]]:
+    """Beginnings of words that many profiles have, and how many, the most frequent first."""
+    counted: Counter[str] = Counter()
+    for row in rows:
+        counted.update({key for word in words_in(row[0]) for key in map_keys(word)})
+    scale = profiles / max(1, len(rows))
+    found = [(key, round(count * scale)) for key, count in counted.items()]
+    found = [(key, count) for key, count in found if count >= FREQUENT_FROM]
+    return sorted(found, key=lambda each: (-each[1], len(each[0]), each[0]))[:MOST_BITS]
+
+
+def _bounds(rows: Sequence[tuple[Any, ...]], zones: int) -> list[list[tuple[str, str]]]:
+    """For each sort, where its zones begin: text of the key, and id. The first holds all before."""
+    step = max(1, len(rows) // zones)
+    return [
+        [
+            (sort.least, str(FIRST_ID)),
+            *sorted({(row[place], row[1]) for row in rows})[step::step],
+        ]
+        for place, sort in enumerate(SORTS.values(), 2)
+    ]
+
+
+def _store_zones(made: SearchMap, name: str, starts: list[tuple[str, str]]) -> list[int]:
+    """Their ids, in the order of the starts."""
+    ends = [*starts[1:], (SORTS[name].greatest, str(LAST_ID))]
+    stored = SearchZone.objects.bulk_create(
+        [
+            SearchZone(
+                map=made,
+                sort=name,
+                lower_key=start[0],
+                lower_id=UUID(start[1]),
+                upper_key=end[0],
+                upper_id=UUID(end[1]),
+                mask="x" + "00" * (made.bits // 8),
+            )
+            for start, end in zip(starts, ends, strict=True)
+        ],
+        batch_size=STORED_AT_ONCE,
+    )
+    return [zone.pk for zone in stored]
+
+
+def _wait_for_writers(tenant_id: UUID) -> None:
+    """Nobody waits behind this lock, which is tried again and again, and held for a commit."""
+    until = time.monotonic() + LONGEST_WAIT_SECONDS
+    while not try_lock(tenant_id):
+        if time.monotonic() > until:
+            raise Busy("Writers left no moment to begin a map: try again.")
+        time.sleep(0.005)
