@@ -1,5 +1,6 @@
 """Bringing accepted rows into the tables: into the successor of an empty one, or as changes."""
 
+import psycopg
 from django.db import connection, transaction
 from django.db.backends.utils import CursorWrapper
 
@@ -8,6 +9,7 @@ from etl.people.files import ACCOUNTS, PROFILES, People, Target
 from etl.people.settling import kept, rows_of
 from etl.staging import SCHEMA, Staged, copy_spool, create_successor, spooled
 from licensing import services as licensing
+from users.terms import search_columns
 
 # Who is named as the one that made or changed a profile.
 DOER = "import"
@@ -26,7 +28,7 @@ _OF_NEW_PROFILES = {
     "updated_by": "''",
     "deleted_by": "''",
 }
-_ADDRESSES_AT_ONCE = 5_000
+AT_ONCE = 5_000
 
 
 def _key(people: People) -> str:
@@ -80,6 +82,8 @@ def find_changes(staged: Staged, people: People) -> Changes:
             f" standing = 'new' AS is_new, {', '.join(f'staged.{name}' for name in names)}, {extra}"
             f" FROM {changing} staged WHERE {kept(people)}"
         )
+        if people.kind is PROFILES:
+            _find_words(cursor, changes)
         cursor.execute(f"ANALYZE {changes.table}")
         cursor.execute(
             "SELECT count(*) FILTER (WHERE is_new), count(*) FILTER (WHERE NOT is_new)"
@@ -89,6 +93,50 @@ def find_changes(staged: Staged, people: People) -> Changes:
         cursor.execute(f"SELECT count(*) FROM {people.kind.table} live WHERE {live}")
         changes.absent = cursor.fetchone()[0] - (staged.report.accepted - changes.new)
     return changes
+
+
+def _find_words(cursor: CursorWrapper, changes: Changes) -> None:
+    """What changed profiles are found by, where the file has not all of it: the rest is theirs."""
+    brought = {column.table_column for column in changes.staged.columns}
+    if brought >= {"mobile", "city", "country"}:
+        return
+    of_number = "change" if "mobile" in brought else "live"
+    city, country = (
+        f"{'change' if name in brought else 'live'}.{name}" for name in ("city", "country")
+    )
+    query = (
+        "SELECT change.id, change.full_name, change.email_key,"
+        f" coalesce({of_number}.mobile, ''), {of_number}.mobile_key,"
+        f" coalesce({city}, ''), coalesce({country}, '')"
+        f" FROM {changes.table} change JOIN users_profile live USING (id) WHERE NOT change.is_new"
+    )
+    cursor.execute(
+        "CREATE TEMPORARY TABLE found_words (id uuid, name_key text, search_words text)"
+        " ON COMMIT DROP"
+    )
+    with (
+        spooled() as spool,
+        psycopg.ServerCursor(connection.connection, "changed_profiles") as rows,
+    ):
+        rows.itersize = AT_ONCE
+        rows.execute(query)
+        for profile, full_name, email_key, mobile, mobile_key, city_name, country_name in rows:
+            found = search_columns(
+                full_name=full_name,
+                email_key=email_key,
+                mobile=mobile,
+                mobile_key=mobile_key,
+                city=city_name,
+                country=country_name,
+            )
+            name_key = found["name_key"].replace('"', '""')
+            words = found["search_words"].replace('"', '""')
+            spool.write(f'{profile},"{name_key}","{words}"\n'.encode())
+        copy_spool(cursor, spool, "COPY found_words FROM STDIN (FORMAT csv)")
+    cursor.execute(
+        f"UPDATE {changes.table} change SET name_key = found.name_key,"
+        " search_words = found.search_words FROM found_words found WHERE found.id = change.id"
+    )
 
 
 def update_rows(changes: Changes, people: People) -> None:
@@ -156,7 +204,7 @@ def _find_countries(cursor: CursorWrapper, people: People, rows: str) -> None:
     )
     with spooled() as spool:
         while True:
-            cursor.execute(f"FETCH {_ADDRESSES_AT_ONCE} FROM addresses")
+            cursor.execute(f"FETCH {AT_ONCE} FROM addresses")
             addresses = [row[0] for row in cursor.fetchall()]
             if not addresses:
                 break

@@ -61,12 +61,14 @@ PEOPLE_FILES = (ACCOUNTS, PROFILES)
 class Target:
     """A column of the table, of a staged column's name.
 
-    empty: what null means for a new row; keeps: null leaves a row that is there as it is.
+    empty: what null means for a new row; keeps: null leaves a row that is there as it is; follows:
+    it is no news by itself, since it follows from other columns.
     """
 
     name: str
     empty: str = "NULL"
     keeps: bool = False
+    follows: bool = False
 
     def new(self, row: str) -> str:
         return (
@@ -143,11 +145,21 @@ _OF_TENANT = "staged.tenant_id::text || ' ' || "
 OF_PROFILES = People(
     PROFILES,
     key="id",
-    derived=(("tenant_id", "uuid"), ("email_key", "text"), ("mobile_key", "text")),
+    derived=(
+        ("tenant_id", "uuid"),
+        ("email_key", "text"),
+        ("mobile_key", "text"),
+        ("name_key", "text"),
+        ("search_words", "text"),
+    ),
     targets={
         "userid": (Target("account_id"),),
         "profile_type": (Target("profile_type", empty="'personal'"),),
-        "full_name": (Target("full_name"),),
+        "full_name": (
+            Target("full_name"),
+            Target("name_key", follows=True),
+            Target("search_words", follows=True),
+        ),
         "email_id": (Target("email"), Target("email_key")),
         "mobile": (Target("mobile", empty="''"), Target("mobile_key")),
         "gender": (Target("gender", empty="''"),),

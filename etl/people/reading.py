@@ -30,6 +30,7 @@ from etl.staging import (
 )
 from users.identities import InvalidEmail, InvalidMobile, canonical_email, canonical_mobile
 from users.models import DEFAULT_TENANT
+from users.terms import search_columns
 
 BLOCK_BYTES = 1 << 19
 
@@ -52,15 +53,19 @@ class Nothing:
 
 
 class ProfileKeys:
-    """A profile's tenant, by its name, and what identifies the person within it."""
+    """A profile's tenant, by its name, what identifies the person within it, and what the profile
+    is found by."""
 
-    sources: tuple[str, ...] = ("tenant", "email_id", "mobile", "country_id")
+    sources: tuple[str, ...] = (
+        *("tenant", "email_id", "mobile", "country_id"),
+        *("full_name", "city_id"),
+    )
 
     def __init__(self, tenants: Mapping[str, UUID]) -> None:
         self._tenants = {name: str(tenant) for name, tenant in tenants.items()}
 
     def __call__(self, *texts: str) -> bytes | Rejection:
-        tenant, email, mobile, country = texts
+        tenant, email, mobile, country, full_name, city = texts
         tenant_id = self._tenants.get(tenant or DEFAULT_TENANT)
         if tenant_id is None:
             return Rejection("unknown_tenant", "tenant", tenant[:MAX_SHOWN])
@@ -69,12 +74,22 @@ class ProfileKeys:
         except InvalidEmail:
             return Rejection("bad_email", "email_id", email[:MAX_SHOWN])
         try:
-            mobile_key = canonical_mobile(mobile, country) or ""
+            mobile_key = canonical_mobile(mobile, country)
         except InvalidMobile:
             return Rejection("bad_mobile", "mobile", mobile[:MAX_SHOWN])
-        if '"' in email_key:
-            email_key = email_key.replace('"', '""')
-        return f'{tenant_id},"{email_key}",{mobile_key},'.encode()
+        found = search_columns(
+            full_name=full_name,
+            email_key=email_key,
+            mobile=mobile,
+            mobile_key=mobile_key,
+            city=city,
+            country=country,
+        )
+        spelled = (email_key, found["name_key"], found["search_words"])
+        email_key, name_key, words = (
+            text.replace('"', '""') if '"' in text else text for text in spelled
+        )
+        return f'{tenant_id},"{email_key}",{mobile_key or ""},"{name_key}","{words}",'.encode()
 
 
 def stage(

@@ -128,7 +128,7 @@ def _compare(cursor: CursorWrapper, staged: Staged, people: People) -> None:
     """Find the row of the table that each staged one is to be: that of its id, else the live one of
     its e-mail address."""
     live, key = people.kind.table, people.key
-    brought = people.brought(staged.columns)
+    brought = [target for target in people.brought(staged.columns) if not target.follows]
     ours = ", ".join(target.changed("staged") for target in brought)
     theirs = ", ".join(f"live.{target.name}" for target in brought)
     given = "userid" if people.kind is ACCOUNTS else "id"

@@ -30,6 +30,7 @@ from tests.users.conftest import redis  # noqa: F401 - a fixture
 from tests.waiting import second_connection
 from users.models import Account, Profile, user_scope
 from users.services.accounts import find_account, log_in
+from users.terms import search_columns
 
 
 @pytest.fixture
@@ -131,6 +132,8 @@ def test_rows_of_the_same_key_are_brought_to_what_the_file_says(import_users, fo
     assert (ann.city, ann.email_key, ann.updated_by) == ("Leeds", "ann.lee@example.com", "import")
     assert Profile.objects.get(email_key="cy@example.com").full_name == "Cy Coe"
     assert Profile.objects.get(pk=BEN).updated_by == ""
+    for profile in Profile.objects.all():
+        assert_found_by_its_words(profile)
     assert Account.objects.get(pk=1).subscription_status == "Expired"
 
 
@@ -147,6 +150,20 @@ def test_columns_that_a_file_has_not_stay_as_they_are(import_users, folder, tmp_
         "+447911123456",
         1,
     )
+    assert_found_by_its_words(ann)
+    assert import_users(path).counts("profiles") == (0, 0, 1, 0, 0)
+
+
+def assert_found_by_its_words(profile):
+    expected = search_columns(
+        full_name=profile.full_name,
+        email_key=profile.email_key,
+        mobile=profile.mobile,
+        mobile_key=profile.mobile_key,
+        city=profile.city,
+        country=profile.country,
+    )
+    assert expected == {"name_key": profile.name_key, "search_words": profile.search_words}
 
 
 def test_skip_leaves_rows_and_fail_names_them(import_users, folder):
