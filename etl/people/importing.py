@@ -94,7 +94,9 @@ class PeopleImport(Import):
         settled: list[Task] = []
         ready: dict[str, Task] = {}
         for staged in self.files:
-            tasks.append(self._reading(staged, []))
+            # Reading is this process's own work, of which two lanes would do no more than one; the
+            # server settles and fills meanwhile.
+            tasks.append(self._reading(staged, tasks[-1:]))
         for staged, read in zip(self.files, tasks[:], strict=True):
             settling = Task(
                 *("settle", staged.kind.table),

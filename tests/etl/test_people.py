@@ -25,7 +25,9 @@ from tests.etl.people import (
     write,
     write_people,
 )
+from tests.factories.licensing import fill_regions
 from tests.factories.users import AccountFactory, ProfileFactory, TenantFactory
+from tests.licensing import mmdb
 from tests.users.conftest import redis  # noqa: F401 - a fixture
 from tests.waiting import second_connection
 from users.models import Account, Profile, user_scope
@@ -360,6 +362,18 @@ def test_the_region_is_that_of_the_address(import_users, folder):
         assert login_region(userid) == code
     import_users(write(folder, "accounts", ACCOUNTS, ["1,192.0.2.8,None"]))
     assert Account.objects.get(pk=1).region_id == france.pk
+
+
+def test_the_region_may_come_from_the_operators_file(import_users, folder, settings):
+    fill_regions()
+    path = folder / "countries.mmdb"
+    mmdb.write(path, {"192.0.2.0/24": "DE", "2001:db8::/32": "FR"})
+    settings.GEOIP_MMDB = str(path)
+    import_users(folder)
+    regions = dict(Account.objects.values_list("userid", "region__code"))
+    assert regions == {1: "DE", 2: None, 3: "FR"}
+    import_users(write(folder, "accounts", ACCOUNTS, ["2,192.0.2.9,None"]))
+    assert Account.objects.get(pk=2).region.code == "DE"
 
 
 def login_region(userid):
