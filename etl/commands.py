@@ -74,6 +74,8 @@ class ImportCommand(BaseCommand):
     importer: ClassVar[type[Import]] = Import
     # Whether rows that the files do not hold may be deleted.
     deletes: ClassVar[bool] = True
+    # Given by whoever resumes a run.
+    stealth_options = ("delete_absent",)
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument(
