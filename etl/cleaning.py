@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from functools import lru_cache
 
-from etl.columns import Column, Field, Unclean, Value, is_null
+from etl.columns import Column, Field, Unclean, Value
 from etl.lines import MAX_LINE_BYTES
 
 # A record may go on over further lines inside quotes, within these bounds.
@@ -255,8 +255,8 @@ class _Readings:
             if '"' in raw or stop > start + 1:
                 return []
             field = Field(raw, quoted=False)
-            is_text = self.columns[column].kind.sql == "text" and not is_null(field)
-            fields = [(field, "unquoted_text" if is_text else None)]
+            is_mended = self._repair(column, field) == "unquoted_text"
+            fields = [(field, "unquoted_text" if is_mended else None)]
         else:
             inner = raw[1:-1] if closed else raw[1:]
             bare = inner.replace('""', "")
@@ -265,6 +265,13 @@ class _Readings:
             mend = "stray_quote" if '"' in bare else None if closed else "missing_quote"
             fields = [(Field(inner.replace('""', '"'), quoted=True), mend)]
         return [pair for pair in fields if self._fits(column, pair[0])]
+
+    def _repair(self, column: int, field: Field) -> str | None:
+        """The repair of a field that can be read, if it takes one."""
+        try:
+            return self.columns[column].kind.clean(field)[1]
+        except Unclean:
+            return None
 
     def _fits(self, column: int, field: Field) -> bool:
         try:

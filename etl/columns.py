@@ -68,6 +68,8 @@ class Column:
     kind: Kind
     target: str = ""
     parent: str = ""
+    # Whether files may come without it.
+    is_optional: bool = False
 
     @property
     def table_column(self) -> str:

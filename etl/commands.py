@@ -19,7 +19,7 @@ from rich.table import Table
 
 from etl.building import NotEmpty
 from etl.files import FileKind, SourceError
-from etl.importing import Options, TooManyRejects
+from etl.importing import Import, Options, TooManyRejects
 from etl.merging import Conflicts
 from etl.models import ImportRun
 from etl.progress import Progress
@@ -72,6 +72,11 @@ class ImportCommand(BaseCommand):
 
     name: ClassVar[str]
     wanted: ClassVar[Sequence[FileKind]]
+    importer: ClassVar[type[Import]] = Import
+    # Whether rows that the files do not hold may be deleted.
+    deletes: ClassVar[bool] = True
+    # Given by whoever resumes a run.
+    stealth_options = ("delete_absent",)
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument(
@@ -98,11 +103,13 @@ class ImportCommand(BaseCommand):
             default="update",
             help="what to do with rows that are there already and differ (update)",
         )
-        parser.add_argument(
-            "--delete-absent",
-            action="store_true",
-            help="delete rows that the files do not hold, unless others need them",
-        )
+        parser.set_defaults(delete_absent=False)
+        if self.deletes:
+            parser.add_argument(
+                "--delete-absent",
+                action="store_true",
+                help="delete rows that the files do not hold, unless others need them",
+            )
         parser.add_argument(
             "--resume", action="store_true", help="go on with the last import, which ended early"
         )
@@ -152,6 +159,7 @@ class ImportCommand(BaseCommand):
                     encoding=options["encoding"] or "",
                     resumes=options["resume"],
                     waits=options["wait"],
+                    importer=self.importer,
                 )
         except (SourceError, Locked) as error:
             raise CommandError(str(error), returncode=USAGE) from error

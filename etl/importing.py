@@ -15,6 +15,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
+from typing import ClassVar
 
 from django.conf import settings
 from django.db import connection, transaction
@@ -100,6 +101,8 @@ class Import:
     changes: dict[str, Changes] = field(default_factory=dict)
     lanes: Lanes = field(init=False)
     readers: Readers = field(default_factory=Readers)
+    # Whether a file is asked for its lines once more after it was read.
+    are_read_twice: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
         self.lanes = Lanes(self.progress.begin, self.progress.end, prepare_lane)
@@ -114,6 +117,14 @@ class Import:
         self._known: dict[str, AnyOf] = {}
         self._builds_aggregates = False
 
+    @staticmethod
+    def still_holds(staged: Staged, file: ImportFile, parents: Sequence[str]) -> bool:
+        """Whether what an earlier attempt has read of an unchanged file is there, and nobody has
+        changed rows since that it was compared with, nor those of these parent tables."""
+        return staging.has_rows(staged.table, file) and not fingerprints.were_touched_since(
+            staged.kind.table, staged.touched, parents=parents
+        )
+
     @property
     def reports(self) -> list[FileReport]:
         return [staged.report for staged in self.files]
@@ -124,12 +135,7 @@ class Import:
         Raises SourceError, Unaccounted, TooManyRejects or Conflicts.
         """
         self._clear()
-        self._built = [
-            staged.kind.table
-            for staged in self.files
-            if (staged.kind.name not in self.kept or self._is_successor(staged))
-            and building.is_empty(staged.kind.table)
-        ]
+        self._built = self._to_be_built()
         tables = [staged.kind.table for staged in self.files]
         self._builds_aggregates = aggregates.can_be_built(tables, self._built)
         tasks = self._tasks()
@@ -143,6 +149,15 @@ class Import:
         self.options.refuse_rejects(self.reports, is_all_read=True)
         for staged in self.files:
             self._tell_outcome(staged)
+
+    def _to_be_built(self) -> list[str]:
+        """The tables that are replaced by successors."""
+        return [
+            staged.kind.table
+            for staged in self.files
+            if (staged.kind.name not in self.kept or self._is_successor(staged))
+            and building.is_empty(staged.kind.table)
+        ]
 
     def publish(self, record: Callable[[], None]) -> None:
         """The final transaction; `record` is called within it, when the reports are complete.
@@ -163,7 +178,7 @@ class Import:
             return
         with publish(EPOCH):
             fingerprints.import_is_writing()
-            _avoid_merge_joins()
+            avoid_merge_joins()
             self._remember_affected(deletes=deleting)
             # Visitors vote, so the rows of reviews are locked last, and for as short as can be.
             # Only before rows are deleted it must be known what refers to them.
@@ -196,10 +211,14 @@ class Import:
             staged.report.check_done()
         if self.options.is_dry_run:
             raise DryRun
+        self._remember()
+        record()
+
+    def _remember(self) -> None:
+        """Let the fingerprints of this import count from its commit on."""
         if self.options.on_conflict != "skip":
             for staged in self.files:
                 fingerprints.count_from_now_on(self.run, staged.kind.table, staged.touched)
-        record()
 
     @property
     def _all_built(self) -> list[str]:
@@ -292,13 +311,13 @@ class Import:
         for staged in self.files:
             table, read = staged.kind.table, reads[staged.kind.name]
             if table in self._built:
-                tasks += self._building(table, _size(staged), [read], ready)
+                tasks += self._building(table, size_of(staged), [read], ready)
             else:
                 ready[table] = Task(
                     *("compare", table),
                     partial(self._compare, staged),
                     after=[read],
-                    cost=COMPARE_COST * _size(staged),
+                    cost=COMPARE_COST * size_of(staged),
                 )
                 tasks.append(ready[table])
         if self._builds_aggregates:
@@ -328,7 +347,7 @@ class Import:
     def _reading(self, staged: Staged, before: list[Task]) -> Task:
         kept = self.kept.get(staged.kind.name)
         run = partial(self._read, staged) if kept is None else partial(self._keep, staged, kept)
-        cost = _size(staged) if kept is None else 0
+        cost = size_of(staged) if kept is None else 0
         return Task("read", staged.source.name, run, after=before, cost=cost)
 
     def _read(self, staged: Staged) -> int:
@@ -417,14 +436,14 @@ class Import:
         counts = Task(
             *("count", aggregates.COUNTS_TABLE, aggregates.build_counts),
             after=[reads["reviews"]],
-            cost=COUNT_COST * _size(reviews),
+            cost=COUNT_COST * size_of(reviews),
         )
         rated = self._by_kind.get("characteristic_reviews")
         sums = Task(
             *("count", aggregates.SUMS_TABLE),
             partial(aggregates.build_sums, rated.table if rated else aggregates.RATINGS_TABLE),
             after=[reads["characteristic_reviews"]] if rated else [],
-            cost=COUNT_COST * _size(rated) if rated else 0,
+            cost=COUNT_COST * size_of(rated) if rated else 0,
         )
         tasks = [counts, sums]
         for task in (counts, sums):
@@ -482,7 +501,7 @@ def _set_session() -> None:
             cursor.execute("SELECT set_config(%s, %s, false)", [setting, value])
 
 
-def _avoid_merge_joins() -> None:
+def avoid_merge_joins() -> None:
     """For the rest of the transaction: a table that was just built has no visibility map, which the
     planner does not expect of the index-only scan below a merge join."""
     with connection.cursor() as cursor:
@@ -500,7 +519,7 @@ def _add_ids(ids: IdSet, table: str) -> int:
     return 0
 
 
-def _size(staged: Staged) -> float:
+def size_of(staged: Staged) -> float:
     return float(staged.size or UNKNOWN_BYTES)
 
 

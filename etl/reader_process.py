@@ -50,9 +50,10 @@ def _carry_out(order: Any, pipe: Connection) -> Any:
     from etl.keys import IdSet
     from etl.memory import peak_bytes
     from etl.readers import Filled, Progressed
+    from etl.sources import Text
 
     kind = KINDS[order.kind]
-    staged = staging.open_file(kind, order.source, (kind,), order.encoding)
+    staged = staging.open_file(kind, order.source, (kind,), Text(order.source, order.encoding))
     if staged.identity != order.identity:
         raise SourceError(f"{order.source.location} was changed just now. Start again.")
     if order.wants_refused:

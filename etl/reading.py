@@ -67,7 +67,9 @@ def read_header(kind: FileKind, header: bytes, name: str) -> list[Column]:
     known = {_plain(column.name): column for column in kind.columns}
     found = [known.get(_plain(name)) for name in names]
     unknown = [name for name, column in zip(names, found, strict=True) if column is None]
-    missing = [column.name for column in kind.columns if column not in found]
+    missing = [
+        column.name for column in kind.columns if column not in found and not column.is_optional
+    ]
     plain = [_plain(name) for name in names]
     doubled = sorted({name for name in plain if name and plain.count(name) > 1})
     if unknown or missing or doubled:
@@ -85,9 +87,12 @@ def read_header(kind: FileKind, header: bytes, name: str) -> list[Column]:
 def kind_by_header(header: bytes, kinds: Sequence[FileKind]) -> FileKind | None:
     """The kind whose columns these are; no two kinds have the same."""
     names = {_plain(name) for name in _names(header)}
-    return next(
-        (kind for kind in kinds if {_plain(column.name) for column in kind.columns} == names), None
-    )
+
+    def fits(kind: FileKind) -> bool:
+        required = {_plain(column.name) for column in kind.columns if not column.is_optional}
+        return required <= names <= {_plain(column.name) for column in kind.columns}
+
+    return next((kind for kind in kinds if fits(kind)), None)
 
 
 def _names(header: bytes) -> list[str]:

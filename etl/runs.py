@@ -44,15 +44,19 @@ def run_import(
     encoding: str = "",
     resumes: bool = False,
     waits: bool = False,
+    importer: type[Import] = Import,
 ) -> tuple[ImportRun, list[FileReport]]:
-    """Import, and record it. `left` is told of files that are not loaded.
+    """Import, and record it. `left` is told of files that are not loaded; importer: how files of
+    these kinds come into their tables.
 
     Raises SourceError for files that cannot be imported, and Locked, with nothing touched.
     """
     found = find_sources(given, wanted, command)
     for source, reason in found.left:
         left(source, reason)
-    files = staging.open_files(found, tuple(wanted), encoding)
+    files = staging.open_files(
+        found, tuple(wanted), encoding, are_read_twice=importer.are_read_twice
+    )
     if rejects is not None:
         RejectsFile.refuse_unusable(rejects)
     _lock(progress, waits=waits)
@@ -63,8 +67,9 @@ def run_import(
             status=Status.ABANDONED, finished_at=Now()
         )
         settings = {"command": command, "sources": _locations(files), "options": asdict(options)}
-        run, kept = _begin(settings, files, encoding, resumes=resumes)
-        return run, _import(run, files, options, progress, kept, rejects)
+        run, kept = _begin(settings, files, encoding, importer, resumes=resumes)
+        current = importer(run.pk, files, new_file(run, files), options, progress, kept)
+        return run, _import(run, current, rejects)
     finally:
         importing.release_lock()
 
@@ -101,7 +106,12 @@ def _holder() -> str:
 
 
 def _begin(
-    settings: dict[str, Any], files: Sequence[Staged], encoding: str, *, resumes: bool
+    settings: dict[str, Any],
+    files: Sequence[Staged],
+    encoding: str,
+    importer: type[Import],
+    *,
+    resumes: bool,
 ) -> tuple[ImportRun, dict[str, ImportFile]]:
     """A new run, or the last one again, with the files that it has read already."""
     process = f"process {os.getpid()} on {socket.gethostname()}"
@@ -123,7 +133,7 @@ def _begin(
     asked = settings["options"]
     # To tell what is absent, everything has to be read, and what is skipped leaves no fingerprint.
     reads_anew = asked["deletes_absent"] or asked["on_conflict"] != last.options.get("on_conflict")
-    kept = {} if reads_anew else _kept_files(last, files)
+    kept = {} if reads_anew else _kept_files(last, files, importer)
     last.files.exclude(pk__in=[file.pk for file in kept.values()]).delete()
     ImportRun.objects.filter(pk=last.pk).update(
         status=Status.RUNNING,
@@ -137,10 +147,11 @@ def _begin(
     return last, kept
 
 
-def _kept_files(run: ImportRun, files: Sequence[Staged]) -> dict[str, ImportFile]:
-    """What an earlier attempt has read of files that are still the same, if its tables are too: a
-    crash of the server empties those that are not logged, and others may have changed rows that it
-    has compared with. Children go with their parents."""
+def _kept_files(
+    run: ImportRun, files: Sequence[Staged], importer: type[Import]
+) -> dict[str, ImportFile]:
+    """What an earlier attempt has read of files that are still the same, if its tables are too.
+    Children go with their parents."""
     recorded = {file.name: file for file in run.files.all()}
     kept: dict[str, ImportFile] = {}
     for staged in files:
@@ -150,11 +161,10 @@ def _kept_files(run: ImportRun, files: Sequence[Staged]) -> dict[str, ImportFile
             file is not None
             and staged.identity
             and file.identity == staged.identity
-            and _has_rows(staged, file)
-            and not fingerprints.were_touched_since(
-                staged.kind.table,
-                staged.touched,
-                parents=[KINDS[name].table for name in parents if not _is_among(name, files)],
+            and importer.still_holds(
+                staged,
+                file,
+                [KINDS[name].table for name in parents if not _is_among(name, files)],
             )
             and all(parent in kept for parent in parents if _is_among(parent, files))
         ):
@@ -166,24 +176,7 @@ def _is_among(kind_name: str, files: Sequence[Staged]) -> bool:
     return any(staged.kind.name == kind_name for staged in files)
 
 
-def _has_rows(staged: Staged, file: ImportFile) -> bool:
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT to_regclass(%s) IS NOT NULL", [staged.table])
-        if not cursor.fetchone()[0]:
-            return False
-        cursor.execute(f"SELECT EXISTS (SELECT FROM {staged.table})")
-        return bool(cursor.fetchone()[0]) == bool(file.accepted)
-
-
-def _import(
-    run: ImportRun,
-    files: Sequence[Staged],
-    options: Options,
-    progress: Progress,
-    kept: dict[str, ImportFile],
-    rejects: Path | None,
-) -> list[FileReport]:
-    current = Import(run.pk, files, new_file(run, files), options, progress, kept)
+def _import(run: ImportRun, current: Import, rejects: Path | None) -> list[FileReport]:
     try:
         try:
             current.prepare()

@@ -5,6 +5,7 @@ import gzip
 import io
 import os
 import sys
+import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +15,8 @@ import fsspec
 from fsspec.core import url_to_fs
 
 from etl.files import KINDS, OTHER_FILES, PRODUCT_FILES, FileKind, SourceError
+from etl.lines import Stream
+from etl.people.files import PEOPLE_FILES
 
 STDIN = "-"
 REMOTE = "s3://"
@@ -118,9 +121,13 @@ class Text:
     its line is rejected, and its digits: `\xff<81>`.
     """
 
-    def __init__(self, source: Source, encoding: str = "") -> None:
+    def __init__(self, source: Source, encoding: str = "", *, is_read_twice: bool = False) -> None:
         self.source = source
         self.given_encoding = encoding
+        # Standard input comes only once.
+        self._kept: IO[bytes] | None = None
+        if is_read_twice and source.location == STDIN:
+            self._kept = tempfile.TemporaryFile()  # noqa: SIM115 - closed by `close`
         self._counted = Counted(source)
         self._stream: Any = _Ahead(self._counted)
         self.is_compressed = self._stream.peek(2) == GZIP_MAGIC
@@ -137,6 +144,20 @@ class Text:
         return self._counted.taken
 
     def read(self, size: int) -> bytes:
+        data = self._read(size)
+        if self._kept is not None:
+            self._kept.write(data)
+        return data
+
+    def again(self) -> Stream:
+        """The same text from its beginning, once this one is read; standard input only where it is
+        read twice."""
+        if self._kept is None:
+            return Text(self.source, self.given_encoding)
+        self._kept.seek(0)
+        return self._kept
+
+    def _read(self, size: int) -> bytes:
         data: bytes = self._stream.read(size)
         if self._decoder is None:
             return data
@@ -257,7 +278,8 @@ def find_sources(given: Sequence[str], wanted: Sequence[FileKind], command: str)
 
 def kind_of(source: Source) -> FileKind | None:
     """The kind that the file's name tells."""
-    return next((kind for kind in KINDS.values() if source.stem in (kind.name, *kind.others)), None)
+    kinds = (*KINDS.values(), *PEOPLE_FILES)
+    return next((kind for kind in kinds if source.stem in (kind.name, *kind.others)), None)
 
 
 def names_of(wanted: Sequence[FileKind]) -> str:
@@ -298,6 +320,8 @@ def _expand_remote(location: str) -> Iterator[tuple[Source, bool]]:
 
 def _left_reason(source: Source, kind: FileKind | None, command: str) -> str:
     if kind is not None:
+        if kind in PEOPLE_FILES:
+            return "left for import_users"
         other = "import_products" if kind in PRODUCT_FILES else "import_reviews"
         return f"left for {other}"
     if source.stem in OTHER_FILES:

@@ -68,14 +68,21 @@ class Staged:
         return f"{SCHEMA}.touched_{self.kind.table}"
 
 
-def open_files(found: Found, wanted: tuple[FileKind, ...], encoding: str = "") -> list[Staged]:
+def open_files(
+    found: Found,
+    wanted: tuple[FileKind, ...],
+    encoding: str = "",
+    *,
+    are_read_twice: bool = False,
+) -> list[Staged]:
     """Open every file and read its header; parents come before their children.
 
     Raises SourceError before anything is touched.
     """
     opened: dict[str, Staged] = {}
     for kind, source in found.files:
-        staged = open_file(kind, source, wanted, encoding)
+        text = Text(source, encoding, is_read_twice=are_read_twice)
+        staged = open_file(kind, source, wanted, text)
         other = opened.get(staged.kind.name)
         if other is not None:
             raise SourceError(
@@ -87,11 +94,10 @@ def open_files(found: Found, wanted: tuple[FileKind, ...], encoding: str = "") -
 
 
 def open_file(
-    kind: FileKind | None, source: Source, wanted: tuple[FileKind, ...], encoding: str
+    kind: FileKind | None, source: Source, wanted: tuple[FileKind, ...], text: Text
 ) -> Staged:
     """Open a file and read its header, which tells of what kind it is where nothing else does."""
     size, identity = source.look()
-    text = Text(source, encoding)
     lines = Lines(text)
     try:
         header = (lines.line() or b"").rstrip(b"\r")
@@ -125,6 +131,17 @@ def _release(header: bytes, columns: list[Column], first: list[bytes]) -> str:
     return "2021" if fields[place].isdigit() else "2020"
 
 
+def has_rows(table: str, file: ImportFile) -> bool:
+    """Whether a table is there, and has rows where the account of its file has: a crash of the
+    server empties those that are not logged."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT to_regclass(%s) IS NOT NULL", [table])
+        if not cursor.fetchone()[0]:
+            return False
+        cursor.execute(f"SELECT EXISTS (SELECT FROM {table})")
+        return bool(cursor.fetchone()[0]) == bool(file.accepted)
+
+
 def fill(
     staged: Staged,
     file: ImportFile,
@@ -145,8 +162,8 @@ def fill(
     with (
         transaction.atomic(),
         connection.cursor() as cursor,
-        _spool() as rejects,
-        _spool() as rest,
+        spooled() as rejects,
+        spooled() as rest,
         ExitStack() as stack,
     ):
         file.save()
@@ -169,7 +186,7 @@ def fill(
             known=known,
             accepted=staged.accepted,
             refused=staged.refused,
-            reject=lambda reject: _write_reject(rejects, file, reject),
+            reject=lambda reject: write_reject(rejects, file, reject),
             repeat=lambda repeat: _write_repeat(rest, repeat),
             fingerprints=prints,
             contest=contest,
@@ -177,8 +194,8 @@ def fill(
         # The session is asked for fingerprints, or for pairs, while the file is read.
         copy_rows = _copy_rows_later if has_prints or contest else _copy_rows
         copy_rows(cursor, staged, reader, tick)
-        _refuse_changed(staged)
-        _copy_spool(cursor, rejects, _COPY_REJECTS)
+        refuse_changed(staged)
+        copy_spool(cursor, rejects, COPY_REJECTS)
         _settle_repeats(cursor, staged, file, rest)
         staged.report.check_read()
         if prints and stores:
@@ -235,16 +252,26 @@ def _copy_rows(
     cursor: CursorWrapper, staged: Staged, reader: Reader, tick: Callable[[Staged], None]
 ) -> None:
     columns = ", ".join(staged.kind.table_columns)
+    command = f"COPY {staged.table} ({columns}) FROM STDIN (FORMAT csv, NULL 'null')"
+    copy_blocks(cursor, command, staged, reader.blocks(), tick)
+
+
+def copy_blocks(
+    cursor: CursorWrapper,
+    command: str,
+    staged: Staged,
+    blocks: Iterator[tuple[bytes, int]],
+    tick: Callable[[Staged], None],
+) -> None:
+    """Hand over blocks of so many rows. Raises Unaccounted where not as many are stored."""
     handed = 0
     writes: deque[Future[None]] = deque()
     with (
-        cursor.copy(
-            f"COPY {staged.table} ({columns}) FROM STDIN (FORMAT csv, NULL 'null')"
-        ) as copy,
+        cursor.copy(command) as copy,
         # The server takes a block while the next ones are read.
         ThreadPoolExecutor(max_workers=1) as writer,
     ):
-        for block, rows in reader.blocks():
+        for block, rows in blocks:
             writes.append(writer.submit(copy.write, block))
             if len(writes) > BLOCKS_AHEAD:
                 writes.popleft().result()
@@ -262,13 +289,13 @@ def _copy_rows_later(
     """The same where the session is needed while the file is read; few rows are expected."""
     columns = ", ".join(staged.kind.table_columns)
     handed = 0
-    with _spool() as spool:
+    with spooled() as spool:
         for block, rows in reader.blocks():
             spool.write(block)
             handed += rows
             staged.taken = staged.text.taken
             tick(staged)
-        _copy_spool(
+        copy_spool(
             cursor, spool, f"COPY {staged.table} ({columns}) FROM STDIN (FORMAT csv, NULL 'null')"
         )
     _check_stored(staged, handed, cursor.rowcount)
@@ -279,24 +306,26 @@ def _check_stored(staged: Staged, handed: int, stored: int) -> None:
         raise Unaccounted(f"{staged.source.name}: {handed} rows sent, but {stored} stored.")
 
 
-def _refuse_changed(staged: Staged) -> None:
+def refuse_changed(staged: Staged) -> None:
+    """Raises SourceError where the file is another since it was opened."""
     if staged.identity and staged.source.look()[1] != staged.identity:
         raise SourceError(f"{staged.source.location} was changed while it was read. Start again.")
 
 
 @contextmanager
-def _spool() -> Iterator[IO[bytes]]:
+def spooled() -> Iterator[IO[bytes]]:
     with tempfile.SpooledTemporaryFile(max_size=SPOOLED_BYTES) as spool:
         yield spool
 
 
-_COPY_REJECTS = (
+COPY_REJECTS = (
     f'COPY {ImportReject._meta.db_table} (file_id, line, "column", reason, value, original)'
     " FROM STDIN (FORMAT csv)"
 )
 
 
-def _write_reject(spool: IO[bytes], file: ImportFile, reject: Reject) -> None:
+def write_reject(spool: IO[bytes], file: ImportFile, reject: Reject) -> None:
+    """Put a rejected line of a saved file aside, for COPY_REJECTS."""
     value = reject.value.replace('"', '""')
     head = f'{file.pk},{reject.line},"{reject.column}",{reject.reason},"{value}",'
     spool.write(head.encode() + _bytea(reject.original) + b"\n")
@@ -310,7 +339,8 @@ def _bytea(data: bytes) -> bytes:
     return b"\\x" + data.hex().encode()
 
 
-def _copy_spool(cursor: CursorWrapper, spool: IO[bytes], command: str) -> None:
+def copy_spool(cursor: CursorWrapper, spool: IO[bytes], command: str) -> None:
+    """Hand over to COPY what was put aside."""
     spool.seek(0)
     with cursor.copy(command) as copy:
         while block := spool.read(COPIED_BYTES):
@@ -333,7 +363,7 @@ def _settle_repeats(
         f" SELECT 0::bigint AS line, ''::bytea AS original, {columns} FROM {staged.table}"
         " WHERE false"
     )
-    _copy_spool(
+    copy_spool(
         cursor,
         spool,
         f"COPY repeated (line, original, {columns}) FROM STDIN (FORMAT csv, NULL 'null')",
@@ -383,7 +413,7 @@ class LivePairs:
         self._applies = applies
         self._waiting, self._waited = IdSet(), IdSet()
         self._stack = ExitStack()
-        self._spool = self._stack.enter_context(_spool())
+        self._spool = self._stack.enter_context(spooled())
         kind = staged.kind
         one, other = (kind.columns[kind.position(name)].table_column for name in kind.pair or ())
         # Index: related_by_product, and the primary key.
@@ -428,7 +458,7 @@ class LivePairs:
 
     def held(self) -> Iterator[Contested]:
         self._waited, self._waiting = self._waiting, IdSet()
-        waiting, self._spool = self._spool, self._stack.enter_context(_spool())
+        waiting, self._spool = self._spool, self._stack.enter_context(spooled())
         waiting.seek(0)
         for text in waiting:
             line, original, row, holders = text.decode().rstrip("\n").split(",")
@@ -469,7 +499,7 @@ def stored_ids(table: str) -> Iterator[Integers]:
 
 def copy_ids(cursor: CursorWrapper, table: str, ids: Iterator[Integers]) -> None:
     """Fill a table of one column with ids."""
-    with _spool() as spool:
+    with spooled() as spool:
         for some in ids:
             spool.write(b"".join(b"%d\n" % number for number in some.tolist()))
-        _copy_spool(cursor, spool, f"COPY {table} FROM STDIN (FORMAT csv)")
+        copy_spool(cursor, spool, f"COPY {table} FROM STDIN (FORMAT csv)")

@@ -114,6 +114,32 @@ def region_of(address: str) -> Found:
     return Found(str(parsed), place, region_id, source, _as_network(network))
 
 
+def region_expression(address: str, *, mmdb_code: str | None = None) -> str:
+    """An SQL expression for statements of the apps above: the id of the region of an address, an
+    SQL expression of type inet, as `region_of` answers; null where no source knows it.
+
+    mmdb_code: an SQL expression of what `country_in_file` says of it. Costs some index probes.
+    """
+    code = settings.UNKNOWN_REGION or ""
+    is_code = code.isascii() and code.isalpha()
+    return sql.region_expression(
+        address,
+        mmdb_code=mmdb_code or "NULL",
+        unknown_code=f"'{code}'" if is_code else "NULL",
+    )
+
+
+def has_country_file() -> bool:
+    """Whether the operator has an MMDB file, which only a process can ask."""
+    return bool(settings.GEOIP_MMDB)
+
+
+def country_in_file(address: str) -> str | None:
+    """The code of the country that the file has for an address. Raises InvalidAddress."""
+    found = mmdb.find(_parsed(address))
+    return None if found is None else found[0]
+
+
 def region_of_visitor(address: str) -> Found | None:
     """The same for the address of a visitor, None where nobody says it."""
     try:

@@ -14,43 +14,54 @@ from atelier.core.database import fetch_json
 
 # Sources in the order of their precedence; `coalesce` asks one only after those before it had
 # nothing. Indexes: override_by_network (GiST), region_code_once, and the primary key of the ranges
-# (source, first address), walked backwards by one row for each source. The address is a subquery,
-# because a planner that knows its value plans anew each time.
-_REGION = """
-SELECT coalesce(
+# (source, first address), walked backwards by one row for each source. What each answers, the
+# address and the codes are filled in.
+_SOURCES = """
+coalesce(
     (
-        SELECT json_build_array('override', override.network::text, region.id, region.code,
-            region.name)
+        SELECT {of_override}
         FROM licensing_networkoverride override
         JOIN licensing_region region ON region.id = override.region_id
-        WHERE override.network >>= (SELECT %(address)s::inet)
+        WHERE override.network >>= {address}
         ORDER BY masklen(override.network) DESC LIMIT 1
     ),
     (
-        SELECT json_build_array('mmdb', %(mmdb_network)s::text, region.id, region.code, region.name)
-        FROM licensing_region region WHERE region.code = %(mmdb_code)s::text
+        SELECT {of_mmdb}
+        FROM licensing_region region WHERE region.code = {mmdb_code}
     ),
     (
-        SELECT json_build_array('ranges ' || source.name,
-            host(nearest.first_address) || ' - ' || host(nearest.last_address),
-            region.id, region.code, region.name)
+        SELECT {of_range}
         FROM licensing_rangesource source
         CROSS JOIN LATERAL (
             SELECT first_address, last_address, region_id FROM licensing_iprange
-            WHERE source_id = source.id AND first_address <= (SELECT %(address)s::inet)
+            WHERE source_id = source.id AND first_address <= {address}
             ORDER BY first_address DESC LIMIT 1
         ) nearest
         JOIN licensing_region region ON region.id = nearest.region_id
-        WHERE nearest.last_address >= (SELECT %(address)s::inet)
+        WHERE nearest.last_address >= {address}
         ORDER BY source.precedence, source.name LIMIT 1
     ),
     (
-        SELECT json_build_array('policy', '', region.id, region.code, region.name)
-        FROM licensing_region region WHERE region.code = %(unknown_code)s::text
-    ),
-    json_build_array('none', '', null, null, null)
-)::text
+        SELECT {of_policy}
+        FROM licensing_region region WHERE region.code = {unknown_code}
+    )
+)
 """
+
+# The address is a subquery, because a planner that knows its value plans anew each time.
+_FOUND = _SOURCES.format(
+    of_override="json_build_array('override', override.network::text, region.id, region.code,"
+    " region.name)",
+    of_mmdb="json_build_array('mmdb', %(mmdb_network)s::text, region.id, region.code, region.name)",
+    of_range="json_build_array('ranges ' || source.name,"
+    " host(nearest.first_address) || ' - ' || host(nearest.last_address),"
+    " region.id, region.code, region.name)",
+    of_policy="json_build_array('policy', '', region.id, region.code, region.name)",
+    address="(SELECT %(address)s::inet)",
+    mmdb_code="%(mmdb_code)s::text",
+    unknown_code="%(unknown_code)s::text",
+)
+_REGION = f"SELECT coalesce({_FOUND}, json_build_array('none', '', null, null, null))::text"
 
 # Index: licence_by_product.
 _IS_RESTRICTED = """EXISTS (
@@ -108,6 +119,12 @@ def region_of(address: str, *, mmdb: tuple[str, str] | None, unknown_code: str) 
         "unknown_code": unknown_code,
     }
     return fetch_json(_REGION, params) or b""
+
+
+def region_expression(address: str, *, mmdb_code: str, unknown_code: str) -> str:
+    """The id of the region of an address, by the same sources: an SQL expression of others."""
+    own = dict.fromkeys(("of_override", "of_mmdb", "of_range", "of_policy"), "region.id")
+    return _SOURCES.format(**own, address=address, mmdb_code=mmdb_code, unknown_code=unknown_code)
 
 
 def terms_of(product_id: int, *, region_id: int | None) -> bytes:

@@ -196,3 +196,17 @@ def as_date(pattern: str) -> Callable[[bytes], bytes]:
         return moment.strftime(pattern).encode()
 
     return form
+
+
+def in_full_width(value: bytes) -> bytes:
+    """Letters and digits before the `@` as the full-width forms that East Asian text has."""
+    local, at, domain = value.decode().partition("@")
+    wide = "".join(chr(ord(each) + 0xFEE0) if each.isalnum() else each for each in local)
+    return f"{wide}{at}{domain}".encode()
+
+
+def without(line: Line, *columns: str) -> bytes:
+    """The line with nothing in these columns."""
+    for column in columns:
+        line[column] = b""
+    return line.joined()

@@ -6,13 +6,13 @@ made from a clean one under an id of its own that no other line refers to.
 """
 
 import random
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from enum import Enum, auto
 
 from etl.dataset import damage
 from etl.dataset.damage import Line, Spoil
-from etl.dataset.layout import PARENTS
+from etl.dataset.layout import LEGACY, PARENTS
 from etl.dataset.manifest import FileCount
 
 EXTRA_IDS = 900_000_000
@@ -185,8 +185,84 @@ SPECIAL: dict[str, list[Dirt]] = {
 }
 
 
+def _people(conflict: Spoil, key: str) -> list[Dirt]:
+    """What both files of people get."""
+    return [
+        Dirt("blank", Outcome.BLANK, lambda line: b""),
+        Dirt("duplicate", Outcome.DUPLICATE, Line.joined),
+        Dirt("conflicting_id", Outcome.CONFLICT, conflict),
+        *_repaired("crlf", damage.ended(b"\r")),
+        *_rejected("repeated_header", damage.header_again),
+        *_rejected("wrong_column_count", damage.dropped(key), damage.appended(b"7")),
+    ]
+
+
+def _twin(form: Callable[[bytes], bytes]) -> Spoil:
+    """Another person with the same address in another form."""
+
+    def spoil(line: Line) -> bytes:
+        line["email_id"] = form(line["email_id"])
+        return damage.without(line, "profile_id", "userid", "mobile")
+
+    return spoil
+
+
+def _namesake(line: Line) -> bytes:
+    """Another person with the same number."""
+    line["email_id"] = b"namesake%d@example.com" % line.serial
+    return damage.without(line, "profile_id", "userid")
+
+
+OF_PEOPLE: dict[str, list[Dirt]] = {
+    "accounts.csv": [
+        *_people(damage.differing("subscriptionstatus", b"None", b"Expired"), "ip"),
+        *_repaired("number_form", damage.rewritten("userid", damage.in_blanks)),
+        *_repaired("status_form", damage.rewritten("subscriptionstatus", damage.in_capitals)),
+        *_repaired("ip_form", damage.rewritten("ip", lambda ip: b'" ' + ip[1:])),
+        *_repaired("missing_quote", damage.unclosed("ip")),
+        *_rejected("out_of_range", damage.replaced("userid", b"0")),
+        *_rejected("bad_number", damage.replaced("userid", b"12a")),
+        *_rejected("missing_value", damage.replaced("userid", b"")),
+        *_rejected(
+            "bad_ip", damage.replaced("ip", b"256.1.1.1"), damage.replaced("ip", b'"nowhere"')
+        ),
+        *_rejected("bad_status", damage.replaced("subscriptionstatus", b"Gold")),
+        *_rejected("invalid_utf8", damage.replaced("subscriptionstatus", b"Expir\xe9")),
+        *_rejected("nul_byte", damage.replaced("subscriptionstatus", b"Exp\x00ired")),
+        *_rejected("unclosed_quote", damage.broken_off("ip")),
+    ],
+    "profiles.csv": [
+        *_people(damage.differing("full_name", b'"Somebody Else"'), "address"),
+        Dirt("repeated_email", Outcome.CONFLICT, _twin(damage.in_capitals)),
+        Dirt("repeated_email", Outcome.CONFLICT, _twin(damage.in_full_width)),
+        Dirt("repeated_mobile", Outcome.CONFLICT, _namesake),
+        *_repaired("number_form", damage.rewritten("latitude", damage.in_blanks)),
+        *_repaired("date_form", damage.rewritten("birth_date", lambda day: day + b"T00:00:00Z")),
+        *_repaired("null_form", damage.replaced("gender", b"null")),
+        *_repaired("newline_in_field", damage.with_newlines("address", 1)),
+        *_rejected(
+            "bad_email",
+            damage.replaced("email_id", b"nobody"),
+            damage.replaced("email_id", b"a@b@example.com"),
+        ),
+        *_rejected("bad_mobile", damage.replaced("mobile", b"12a")),
+        *_rejected("bad_uuid", damage.replaced("profile_id", b"17")),
+        *_rejected("bad_date", damage.replaced("birth_date", b"1990-02-30")),
+        *_rejected("out_of_range", damage.replaced("latitude", b"91")),
+        *_rejected("bad_number", damage.replaced("longitude", b"east")),
+        *_rejected("missing_value", damage.replaced("full_name", b'" "')),
+        *_rejected("missing_parent", damage.numbered("userid", MISSING_IDS)),
+        *_rejected("unknown_tenant", damage.replaced("tenant", b"nobody")),
+        *_text_damage("full_name"),
+        *_rejected("unclosed_quote", damage.broken_off("full_name")),
+    ],
+}
+
+
 def catalogue(name: str) -> list[Dirt]:
     """Every kind and form of dirt for one file; `blank` comes first."""
+    if name not in LEGACY:
+        return OF_PEOPLE[name]
     parents = PARENTS.get(name, ())
     return [
         Dirt("blank", Outcome.BLANK, lambda line: b""),
@@ -253,7 +329,7 @@ class Spoiler:
         source = self._earlier if again else clean
         line = Line.parse(self._name, source, self._serial, self._rng)
         if dirt.outcome is Outcome.REJECTED:
-            line["id"] = b"%d" % (EXTRA_IDS + self._serial)
+            _set_apart(line)
         made = dirt.spoil(line)
         self._tally(dirt, made)
         if dirt.outcome is Outcome.REPAIRED:
@@ -272,3 +348,13 @@ class Spoiler:
                 self._count.duplicate += 1
             case Outcome.REJECTED | Outcome.CONFLICT:
                 self._count.rejected[dirt.kind] += 1
+
+
+def _set_apart(line: Line) -> None:
+    """Give an extra line what no other line has."""
+    if line.name == "profiles.csv":
+        line["email_id"] = b"extra%d@example.com" % line.serial
+        damage.without(line, "profile_id", "userid", "mobile")
+    else:
+        key = "id" if line.name in LEGACY else "userid"
+        line[key] = b"%d" % (EXTRA_IDS + line.serial)

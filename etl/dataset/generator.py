@@ -1,4 +1,4 @@
-"""Writes a data set: chunks of lines from DuckDB, spoiled here and there, into ten files."""
+"""Writes a data set: chunks of lines from DuckDB, spoiled here and there, into its files."""
 
 import hashlib
 import os
@@ -11,20 +11,24 @@ from typing import Any
 
 import duckdb
 
-from etl.dataset import lines, manifest, queries
+from etl.dataset import lines, manifest, people, queries
 from etl.dataset.dirt import BOM, BOM_FILE, Spoiler
-from etl.dataset.layout import COLUMNS, header
+from etl.dataset.layout import LEGACY, header
 from etl.dataset.manifest import FileCount, Manifest
 
 Progress = Callable[[str, int, int], None]
 
 PARTIAL = ".partial"
+MOST = 100_000_000
 CHUNK_PRODUCTS = 5_000
 CHUNK_REVIEWS = 30_000
+CHUNK_PEOPLE = 20_000
 SWAP_EVERY = 199
 MEMORY_LIMIT = "1500MB"
 
 BIGGEST_FIRST = (
+    people.PROFILES,
+    people.ACCOUNTS,
     "reviews.csv",
     "characteristic_reviews.csv",
     "photos.csv",
@@ -51,7 +55,10 @@ class _Job:
     """What the threads of one run share."""
 
     directory: Path
+    names: tuple[str, ...]
     products: int
+    # Of the files of people, by name.
+    people: dict[str, int]
     seed: int
     dirt: bool
     chunk: int
@@ -70,15 +77,18 @@ class _Job:
 def generate(
     directory: Path | str,
     *,
-    products: int,
     seed: int,
+    products: int = 0,
+    accounts: int = 0,
+    profiles: int = 0,
     reviews_per_product: float = 5.8,
     dirt: bool = True,
     overwrite: bool = False,
     threads: int | None = None,
     progress: Progress | None = None,
 ) -> Manifest:
-    """Write the ten files and `manifest.json` into `directory`, made if need be.
+    """Write the ten files of products, and those of accounts and profiles, where any are wanted,
+    and `manifest.json` into `directory`, made if need be.
 
     The same arguments give the same bytes, whatever `threads` (default: one a core).
     Files appear under their names when all are complete, the manifest last.
@@ -88,8 +98,12 @@ def generate(
     Raises `ValueError` for numbers out of range and `DirectoryNotEmptyError` unless
     `overwrite`; other files in the directory are left alone.
     """
-    if not 1 <= products < 100_000_000:
-        raise ValueError("products must be from 1 to 99,999,999")
+    people_wanted = {people.ACCOUNTS: accounts, people.PROFILES: profiles}
+    if not all(0 <= number < MOST for number in (products, accounts, profiles)):
+        raise ValueError(f"products, accounts and profiles must be from 0 to {MOST - 1:,}")
+    names = (*(LEGACY if products else ()), *(name for name, n in people_wanted.items() if n))
+    if not names:
+        raise ValueError("one of products, accounts and profiles must be from 1")
     if not 0 <= reviews_per_product <= 1_000:
         raise ValueError("reviews per product must be from 0 to 1,000")
     target = Path(directory)
@@ -99,20 +113,22 @@ def generate(
     with _database(products, seed, reviews_per_product) as connection:
         job = _Job(
             directory=target,
+            names=names,
             products=products,
+            people=people_wanted,
             seed=seed,
             dirt=dirt,
             chunk=max(1, min(CHUNK_PRODUCTS, int(CHUNK_REVIEWS / max(1, reviews_per_product)))),
             connection=connection,
-            statements=lines.statements(products),
+            statements=lines.statements(products) | people.statements(accounts),
             progress=progress,
         )
         try:
             counts = _write_files(job, threads or os.cpu_count() or 1)
-            result = Manifest(products, seed, {name: counts[name] for name in COLUMNS})
+            result = Manifest(products, seed, {name: counts[name] for name in names})
             _publish(target, result)
         finally:
-            for name in COLUMNS:
+            for name in names:
                 _partial(target, name).unlink(missing_ok=True)
     return result
 
@@ -126,13 +142,18 @@ def _database(products: int, seed: int, reviews_per_product: float) -> duckdb.Du
     for statement in queries.macros(int.from_bytes(digest[:7])):
         connection.execute(statement)
     queries.create_pools(connection)
-    connection.execute(queries.products_table(products, reviews_per_product))
+    if products:
+        connection.execute(queries.products_table(products, reviews_per_product))
     return connection
 
 
 def _write_files(job: _Job, threads: int) -> dict[str, FileCount]:
     with ThreadPoolExecutor(max_workers=threads) as executor:
-        futures = {executor.submit(_write_file, job, name): name for name in BIGGEST_FIRST}
+        futures = {
+            executor.submit(_write_file, job, name): name
+            for name in BIGGEST_FIRST
+            if name in job.names
+        }
         try:
             return {futures[future]: future.result() for future in as_completed(futures)}
         except BaseException:
@@ -144,17 +165,22 @@ def _write_file(job: _Job, name: str) -> FileCount:
     """Write one file under its temporary name, flushed to disk."""
     count = FileCount()
     with job.connection.cursor() as cursor, _partial(job.directory, name).open("wb") as file:
-        everything = {"first": 1, "last": job.products}
-        total = _row(cursor, lines.COUNTS[name], everything)[0] or 0
+        last = job.people.get(name, job.products)
+        step = CHUNK_PEOPLE if name in job.people else job.chunk
+        total = last
+        if name not in job.people:
+            everything = {"first": 1, "last": last}
+            total = _row(cursor, lines.COUNTS[name], everything)[0] or 0
         spoiler = Spoiler(name, total, job.seed, count) if job.dirt else None
         if spoiler and name == BOM_FILE:
             file.write(BOM)
             count.repaired["bom"] += 1
         file.write(header(name))
-        for first in range(1, job.products + 1, job.chunk):
+        for first in range(1, last + 1, step):
             if job.stopping.is_set():
                 raise StoppedError(name)
-            rows = _chunk(job, cursor, name, first, count.loaded)
+            until = min(first + step - 1, last)
+            rows = _chunk(job, cursor, name, (first, until), count.loaded)
             if spoiler:
                 spoiler.spoil(rows, count.loaded)
             count.loaded += len(rows)
@@ -168,11 +194,11 @@ def _write_file(job: _Job, name: str) -> FileCount:
 
 
 def _chunk(
-    job: _Job, cursor: duckdb.DuckDBPyConnection, name: str, first: int, done: int
+    job: _Job, cursor: duckdb.DuckDBPyConnection, name: str, between: tuple[int, int], done: int
 ) -> list[bytes]:
-    """The clean lines of one range of products, some neighbours in each other's place."""
+    """The clean lines of one range of products or people, some neighbours in each other's place."""
     statement = job.statements[name]
-    parameters = {"first": first, "last": min(first + job.chunk - 1, job.products)}
+    parameters = dict(zip(("first", "last"), between, strict=True))
     if "$done" in statement:
         parameters["done"] = done
     _, text = _row(cursor, statement, parameters)
@@ -193,7 +219,7 @@ def _publish(directory: Path, result: Manifest) -> None:
     """Give the files their names; a manifest stands only beside the files it describes."""
     final = directory / manifest.FILE_NAME
     final.unlink(missing_ok=True)
-    for name in COLUMNS:
+    for name in result.files:
         _partial(directory, name).replace(directory / name)
     partial = _partial(directory, manifest.FILE_NAME)
     partial.write_text(result.as_json(), encoding="utf-8")

@@ -1,4 +1,5 @@
-"""The ten files of the legacy release: names, columns, and which column points where."""
+"""The ten files of the legacy release and the two of people: names, columns, and which column
+points where."""
 
 COLUMNS: dict[str, tuple[str, ...]] = {
     "product.csv": ("id", "name", "slogan", "description", "category", "default_price"),
@@ -24,6 +25,26 @@ COLUMNS: dict[str, tuple[str, ...]] = {
     "reviews_photos.csv": ("id", "review_id", "url"),
     "characteristics.csv": ("id", "product_id", "name"),
     "characteristic_reviews.csv": ("id", "characteristic_id", "review_id", "value"),
+}
+LEGACY = tuple(COLUMNS)
+COLUMNS |= {
+    "accounts.csv": ("userid", "ip", "subscriptionstatus"),
+    "profiles.csv": (
+        "profile_id",
+        "tenant",
+        "userid",
+        "profile_type",
+        "full_name",
+        "email_id",
+        "mobile",
+        "gender",
+        "birth_date",
+        "address",
+        "city_id",
+        "country_id",
+        "latitude",
+        "longitude",
+    ),
 }
 
 PARENTS: dict[str, tuple[str, ...]] = {

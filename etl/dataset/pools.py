@@ -7,7 +7,7 @@ element's place is ``part * size + draw % size``. All text is escaped for CSV.
 import unicodedata
 from functools import cache
 
-from etl.dataset import product_text, review_text
+from etl.dataset import people, product_text, review_text
 from etl.dataset.phrases import Voice, pool, quoted
 
 PART_SIZE = 48
@@ -20,7 +20,8 @@ TONES = 3
 @cache
 def build() -> dict[str, list[str]]:
     """Every pool by its name."""
-    return {name: quoted(texts) for name, texts in (_product_pools() | _review_pools()).items()}
+    made = _product_pools() | _review_pools() | people.pools()
+    return {name: quoted(texts) for name, texts in made.items()}
 
 
 def _product_pools() -> dict[str, list[str]]:

@@ -1,5 +1,6 @@
 """The generator against a reader of its own: what the manifest says is counted again here."""
 
+import csv
 import io
 import json
 import re
@@ -478,3 +479,28 @@ def test_command_can_leave_out_the_dirt(tmp_path):
         stdout=io.StringIO(), stderr=io.StringIO(),
     )  # fmt: skip
     assert all(not count.rejected for count in Manifest.read(tmp_path).files.values())
+
+
+def test_people_are_written_alone_or_beside_products(tmp_path):
+    manifest = generate(tmp_path / "people", accounts=50, profiles=60, seed=1)
+    assert set(contents(tmp_path / "people")) == {"accounts.csv", "profiles.csv", "manifest.json"}
+    assert {name: count.loaded for name, count in manifest.files.items()} == {
+        "accounts.csv": 50,
+        "profiles.csv": 60,
+    }
+    generate(tmp_path / "both", products=60, accounts=50, seed=1)
+    beside = contents(tmp_path / "both")
+    assert set(beside) == {*HEADERS, "accounts.csv", "manifest.json"}
+    assert beside["accounts.csv"] == contents(tmp_path / "people")["accounts.csv"]
+
+
+def test_no_two_people_have_an_id_an_address_or_a_number_in_common(tmp_path):
+    generate(tmp_path, accounts=30_000, profiles=30_000, seed=2, dirt=False)
+    people = list(csv.reader((tmp_path / "profiles.csv").open(encoding="utf-8")))[1:]
+    assert len(people) == 30_000
+    for column in (0, 5, 6):
+        assert len({row[column] for row in people}) == len(people)
+    accounts = list(csv.reader((tmp_path / "accounts.csv").open(encoding="utf-8")))[1:]
+    assert {int(row[0]) for row in accounts} == set(range(1, 30_001))
+    assert 0.03 < sum(":" in row[1] for row in accounts) / len(accounts) < 0.07
+    assert {row[2] for row in accounts} == {"Subscribed", "Expired", "None"}

@@ -3,8 +3,9 @@
 import os
 
 import pytest
+from django.db import connection
 
-from licensing.services import region_of
+from licensing.services import country_in_file, has_country_file, region_expression, region_of
 from tests.factories.licensing import IpRangeFactory, NetworkOverrideFactory, region
 from tests.licensing import mmdb
 
@@ -54,3 +55,40 @@ def test_a_broken_or_missing_file_counts_as_one_that_knows_nothing(file):
     assert found("192.0.2.7")[:1] == ("CA",)
     mmdb.write(file, {"192.0.2.0/24": "IT"})
     assert found("192.0.2.7")[0] == "IT"
+
+
+def test_many_at_once_have_the_regions_that_each_has_alone(file, settings):
+    """What an import asks in one statement."""
+    settings.UNKNOWN_REGION = "JP"
+    low = IpRangeFactory(
+        source__precedence=1, first_address="203.0.113.0", last_address="203.0.113.9"
+    )
+    IpRangeFactory(
+        source__precedence=2,
+        first_address="203.0.113.5",
+        last_address="203.0.113.20",
+        region=region("IT"),
+    )
+    IpRangeFactory(
+        source=low.source,
+        first_address="2001:db9::",
+        last_address="2001:db9::f",
+        region=region("ES"),
+    )
+    NetworkOverrideFactory(network="192.0.2.128/25", region=region("BR"))
+    addresses = [
+        *("192.0.2.1", "192.0.2.200", "198.51.100.7", "203.0.113.0", "203.0.113.9", "203.0.113.10"),
+        *("203.0.113.20", "203.0.113.21", "2001:db8::7", "2001:db9::f", "2001:db9::10", "::"),
+    ]
+    assert has_country_file()
+    codes = [country_in_file(address) for address in addresses]
+    expression = region_expression("given.ip", mmdb_code="given.code")
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"SELECT {expression} FROM unnest(%s::inet[], %s::text[])"
+            " WITH ORDINALITY given (ip, code, place) ORDER BY place",
+            [addresses, codes],
+        )
+        found_at_once = [row[0] for row in cursor.fetchall()]
+    assert found_at_once == [region_of(address).region_id for address in addresses]
+    assert len(set(found_at_once)) == 7

@@ -10,18 +10,22 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 from rich.table import Table
 
 from etl.dataset import DirectoryNotEmptyError, Manifest, generate
-from etl.dataset.layout import COLUMNS
 
 COUNTS = ("lines", "records", "loaded", "duplicate", "rejected", "repaired", "blank")
 
 
 class Command(BaseCommand):
-    help = "Write a data set of the legacy release's shape, with a known amount of dirt."
+    help = (
+        "Write a data set of the legacy release's shape, or accounts and profiles, with a known"
+        " amount of dirt."
+    )
     requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("directory", type=Path, metavar="DIR", help="new or empty directory")
-        parser.add_argument("--products", type=int, required=True, metavar="N")
+        parser.add_argument("--products", type=int, default=0, metavar="N")
+        parser.add_argument("--accounts", type=int, default=0, metavar="N")
+        parser.add_argument("--profiles", type=int, default=0, metavar="N")
         parser.add_argument("--seed", type=int, required=True, metavar="S")
         parser.add_argument("--reviews-per-product", type=float, default=5.8, metavar="R")
         parser.add_argument(
@@ -42,6 +46,8 @@ class Command(BaseCommand):
                 manifest = generate(
                     directory,
                     products=options["products"],
+                    accounts=options["accounts"],
+                    profiles=options["profiles"],
                     seed=options["seed"],
                     reviews_per_product=options["reviews_per_product"],
                     dirt=options["dirt"],
@@ -65,8 +71,14 @@ class Command(BaseCommand):
             return
         columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
         with Progress(*columns, console=Console(stderr=True)) as bars:
-            tasks: dict[str, TaskID] = {name: bars.add_task(name, total=None) for name in COLUMNS}
-            yield lambda name, done, total: bars.update(tasks[name], completed=done, total=total)
+            tasks: dict[str, TaskID] = {}
+
+            def advance(name: str, done: int, total: int) -> None:
+                if name not in tasks:
+                    tasks[name] = bars.add_task(name)
+                bars.update(tasks[name], completed=done, total=total)
+
+            yield advance
 
     def _say_when_done(self, name: str, done: int, total: int) -> None:
         if done == total:
