@@ -41,6 +41,8 @@ IMPORT_LOCK, LANE_LOCK = 0x61746C72, 0x61746C73
 
 # What a step costs for each byte of its file, as measured, the reading of it being 1.
 PRIMARY_COST, INDEX_COST, KEY_COST, COMPARE_COST, COUNT_COST = 0.3, 0.4, 0.3, 0.6, 0.2
+# Of a file whose pairs are looked up in the live table.
+PAIRS_COST = 3.0
 UNKNOWN_BYTES = 100_000_000
 
 SESSION_SETTINGS = {
@@ -348,12 +350,14 @@ class Import:
         kept = self.kept.get(staged.kind.name)
         run = partial(self._read, staged) if kept is None else partial(self._keep, staged, kept)
         cost = size_of(staged) if kept is None else 0
+        if staged.kind.pair and staged.kind.table not in self._built:
+            cost *= PAIRS_COST
         return Task("read", staged.source.name, run, after=before, cost=cost)
 
     def _read(self, staged: Staged) -> int:
         is_asked_for = staged.kind.name in self._known or self.options.deletes_absent
         fill = staging.fill
-        if self._is_read_apart(staged):
+        if self._is_read_apart(staged) and self.readers.has_ready:
             fill = partial(self.readers.fill, wants_accepted=is_asked_for)
         rows = fill(
             staged,

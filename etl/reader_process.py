@@ -10,7 +10,7 @@ from typing import Any
 
 SECONDS_BETWEEN_TICKS = 0.1
 # Visitors go first.
-NICENESS = 5
+NICENESS = 10
 
 
 def serve(pipe: Connection, database: dict[str, Any]) -> None:
@@ -28,6 +28,7 @@ def serve(pipe: Connection, database: dict[str, Any]) -> None:
     from etl.importing import prepare_lane
 
     connection.settings_dict.update(database)
+    pipe.send("ready")
     while True:
         try:
             order = pipe.recv()

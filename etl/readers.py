@@ -9,6 +9,7 @@ import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 
 from django.db import connection
 
@@ -75,8 +76,14 @@ class Readers:
         """What all of them took at most, together."""
         return sum(self._peaks.values())
 
+    @property
+    def has_ready(self) -> bool:
+        """Whether one waits for work: in the first seconds a lane had better read by itself."""
+        with self._lock:
+            return any(reader.is_ready() for reader in self._idle)
+
     def start(self, count: int) -> None:
-        """Start so many, which takes them a second, before they are needed."""
+        """Start so many, which takes them some seconds, before they are needed."""
         self._idle += [_Reader() for _ in range(count)]
 
     def close(self) -> None:
@@ -128,6 +135,7 @@ class Readers:
         reader: "_Reader", order: Order, staged: Staged, tick: Callable[[Staged], None]
     ) -> Filled:
         try:
+            reader.wait_ready(partial(tick, staged))
             reader.told.send(order)
             while True:
                 if not reader.told.poll(CHECK_SECONDS):
@@ -146,6 +154,7 @@ class Readers:
     @contextmanager
     def _borrowed(self) -> Iterator["_Reader"]:
         with self._lock:
+            self._idle.sort(key=_Reader.is_ready)
             reader = self._idle.pop() if self._idle else None
         reader = reader or _Reader()
         try:
@@ -171,10 +180,23 @@ class _Reader:
         )
         self._process.start()
         given.close()
+        self._is_ready = False
+
+    def is_ready(self) -> bool:
+        return self._is_ready or self.told.poll()
 
     @property
     def pid(self) -> int:
         return self._process.pid or 0
+
+    def wait_ready(self, check: Callable[[], None]) -> None:
+        """Wait for its first word. Raises what `check` raises, which is called meanwhile."""
+        while not self._is_ready:
+            if self.told.poll(CHECK_SECONDS):
+                self.told.recv()
+                self._is_ready = True
+            else:
+                check()
 
     def end(self) -> None:
         """End it at once; what it has not committed is undone."""

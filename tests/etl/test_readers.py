@@ -20,8 +20,9 @@ SMALL, ALL = 1 << 40, 0
 
 
 @pytest.fixture
-def apart(settings):
+def apart(settings, monkeypatch):
     settings.IMPORT_APART_BYTES = ALL
+    monkeypatch.setattr(readers.Readers, "has_ready", True)
 
 
 def accounts():
@@ -39,6 +40,7 @@ def rejects():
     )
 
 
+@pytest.mark.usefixtures("apart")
 def test_accounts_rejects_and_rows_are_those_of_one_process(import_command, tmp_path, settings):
     generate(tmp_path / "first", products=300, seed=5)
     generate(tmp_path / "second", products=300, seed=5)
