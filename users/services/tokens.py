@@ -62,9 +62,10 @@ def doer_of(caller: Caller) -> str:
 
     Costs a query for a person.
     """
+    if caller.user_id is None:
+        return caller.client_id or NOBODY
     people = User.objects.filter(pk=caller.user_id).values_list("username", flat=True)
-    person = None if caller.user_id is None else people.first()
-    return person or caller.client_id or NOBODY
+    return people.first() or caller.client_id
 
 
 def digest_of(token: str) -> str:
