@@ -90,7 +90,7 @@ def test_a_map_built_while_writers_write_misses_nothing(tenant: Tenant) -> None:
             writers = [partial(write, tenant, number * WRITERS + n, 12) for n in range(WRITERS)]
             crew.run([*writers, partial(build, tenant, 3)])
             everything_is_found(tenant)
-    assert SearchMap.objects.filter(tenant=tenant).count() == 1
+    assert SearchMap.objects.filter(tenant=tenant, is_used=True).count() == 1
 
 
 def test_a_map_waits_for_a_write_that_is_not_committed(tenant: Tenant) -> None:
@@ -125,7 +125,7 @@ def test_a_map_that_a_load_gives_up_meanwhile_is_not_used(
     monkeypatch.setattr(mapping.sql, "each_live", loaded_meanwhile)
     with pytest.raises(mapping.Busy):
         mapping.map_tenant(tenant_id=tenant.pk)
-    assert not SearchMap.objects.exists()
+    assert not SearchMap.objects.filter(is_kept=True).exists()
     page = search_profiles(tenant_id=tenant.pk, query="loaded", limit=1)
     assert page.count == 1
 
@@ -136,4 +136,4 @@ def test_a_tenant_that_became_small_loses_its_map(
     assert mapping.map_tenants() == 1
     monkeypatch.setattr(mapping, "MAPPED_FROM", 1000)
     assert mapping.map_tenants() == 0
-    assert not SearchMap.objects.exists()
+    assert not SearchMap.objects.filter(is_kept=True).exists()

@@ -53,6 +53,7 @@ class Migration(migrations.Migration):
                 ('profiles', models.BigIntegerField()),
                 ('bits', models.IntegerField()),
                 ('is_used', models.BooleanField(default=False)),
+                ('is_kept', models.BooleanField(default=True)),
                 ('built_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
             ],
         ),
@@ -145,6 +146,13 @@ class Migration(migrations.Migration):
         migrations.AddConstraint(
             model_name='searchmap',
             constraint=models.UniqueConstraint(condition=models.Q(('is_used', True)), fields=('tenant',), name='one_search_map_a_tenant'),
+        ),
+        migrations.AddConstraint(
+            model_name="searchmap",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("is_used", False), ("is_kept", True), _connector="OR"),
+                name="search_map_used_is_kept",
+            ),
         ),
         migrations.AddConstraint(
             model_name='searchword',

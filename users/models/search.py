@@ -109,7 +109,8 @@ class SearchMap(models.Model):
     """Which parts of a large tenant's orders can hold which frequent words.
 
     Built by `users.services.mapping`, and never changed but for bits that writers set. A tenant may
-    have one that is used and one that is being built; writers keep both.
+    have one that is used and one that is being built, which writers keep both, and some that were
+    given up and wait for their removal.
     """
 
     tenant = models.ForeignKey(Tenant, models.CASCADE, related_name="+")
@@ -117,13 +118,17 @@ class SearchMap(models.Model):
     profiles = models.BigIntegerField()
     bits = models.IntegerField()
     is_used = models.BooleanField(default=False)
+    is_kept = models.BooleanField(default=True)
     built_at = models.DateTimeField(db_default=Now())
 
     class Meta:
         constraints = [
             models.UniqueConstraint(
                 name="one_search_map_a_tenant", fields=["tenant"], condition=Q(is_used=True)
-            )
+            ),
+            models.CheckConstraint(
+                name="search_map_used_is_kept", condition=Q(is_used=False) | Q(is_kept=True)
+            ),
         ]
 
     def __str__(self) -> str:

@@ -56,6 +56,7 @@ def map_tenant(*, tenant_id: UUID, say: Callable[[str], object] = str) -> bool:
     profiles = sql.count_live(tenant_id)
     if profiles < MAPPED_FROM:
         forget_map(tenant_id=tenant_id)
+        _remove_given_up(tenant_id)
         return False
     begun = _begin(tenant_id, profiles)
     say(f"{begun.frequent} frequent beginnings of words, {sum(map(len, begun.ids))} zones")
@@ -64,12 +65,8 @@ def map_tenant(*, tenant_id: UUID, say: Callable[[str], object] = str) -> bool:
         if number % 50 == 49:
             say(f"{(number + 1) * sql.BATCH} of {profiles} profiles")
     begun.store()
-    with transaction.atomic():
-        used = SearchMap.objects.filter(pk=begun.map_id)
-        if not used.select_for_update().exists():
-            raise Busy("The map was given up meanwhile, by a load: build it again.")
-        SearchMap.objects.filter(tenant=tenant_id).exclude(pk=begun.map_id).delete()
-        used.update(is_used=True)
+    _use(tenant_id, begun.map_id)
+    _remove_given_up(tenant_id)
     return True
 
 
@@ -77,11 +74,35 @@ def forget_map(*, tenant_id: UUID) -> None:
     """What a load of very many profiles does instead of marking each, in its transaction.
 
     Search finds all the same, more slowly, until there is a map again. Holds the lock of
-    `mark_profile`.
+    `mark_profile`, and the rows of maps.
     """
     with transaction.atomic():
         lock_shared(tenant_id)
-        SearchMap.objects.filter(tenant=tenant_id).delete()
+        SearchMap.objects.filter(tenant=tenant_id, is_kept=True).update(
+            is_used=False, is_kept=False
+        )
+
+
+def _use(tenant_id: UUID, map_id: int) -> None:
+    """From here on this map is read, and no other. Raises Busy where it was given up."""
+    maps = SearchMap.objects.filter(tenant=tenant_id, is_kept=True)
+    with transaction.atomic():
+        kept = list(maps.order_by("id").select_for_update().values_list("pk", flat=True))
+        if map_id not in kept:
+            raise Busy("The map was given up meanwhile, for a load: build it again.")
+        maps.exclude(pk=map_id).update(is_used=False, is_kept=False)
+        maps.filter(pk=map_id).update(is_used=True)
+
+
+def _remove_given_up(tenant_id: UUID) -> None:
+    """Some at a time. What a writer has just now stays until the next time."""
+    given_up = SearchMap.objects.filter(tenant=tenant_id, is_kept=False)
+    for map_id in given_up.values_list("pk", flat=True):
+        while sql.remove_zones(map_id, STORED_AT_ONCE):
+            pass
+        if not SearchZone.objects.filter(map=map_id).exists():
+            SearchWord.objects.filter(map=map_id).delete()
+            SearchMap.objects.filter(pk=map_id).delete()
 
 
 class _Begun:

@@ -31,10 +31,23 @@ _SAMPLE = (
 )
 _ALL = f"SELECT {_COLUMNS} FROM users_profile profile {_LIVE}"  # noqa: S608 - constants only
 
-# Index: the primary key.
+# Index: the primary key. Rows are locked in the order of their ids, as writers do.
 _ADD_BITS = """
+WITH locked AS MATERIALIZED (
+    SELECT id FROM users_searchzone WHERE id = ANY (%(ids)s::bigint[])
+    ORDER BY id FOR NO KEY UPDATE
+)
 UPDATE users_searchzone zone SET mask = zone.mask | added.mask
-FROM unnest(%(ids)s::bigint[], %(masks)s::varbit[]) added (id, mask) WHERE zone.id = added.id
+FROM unnest(%(ids)s::bigint[], %(masks)s::varbit[]) added (id, mask) JOIN locked USING (id)
+WHERE zone.id = added.id
+"""
+
+# Index: one_search_zone_a_beginning. Waits for nobody: whoever has a row now is passed over.
+_REMOVE_ZONES = """
+DELETE FROM users_searchzone WHERE id IN (
+    SELECT id FROM users_searchzone WHERE map_id = %(map_id)s
+    LIMIT %(most)s FOR UPDATE SKIP LOCKED
+)
 """
 
 
@@ -64,6 +77,13 @@ def each_live(tenant_id: UUID) -> Iterator[Sequence[tuple[Any, ...]]]:
 def add_bits(ids: Sequence[int], masks: Sequence[str]) -> None:
     with connection.cursor() as cursor:
         cursor.execute(_ADD_BITS, {"ids": list(ids), "masks": list(masks)})
+
+
+def remove_zones(map_id: int, most: int) -> int:
+    """Remove some that no writer has at the moment; how many."""
+    with connection.cursor() as cursor:
+        cursor.execute(_REMOVE_ZONES, {"map_id": map_id, "most": most})
+        return cursor.rowcount
 
 
 @contextmanager

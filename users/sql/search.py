@@ -192,10 +192,11 @@ SELECT map.id, map.bits, ARRAY(
     SELECT word.bit FROM users_searchword word
     WHERE word.map_id = map.id AND word.key = ANY (%(keys)s)
 )
-FROM users_searchmap map WHERE map.tenant_id = %(tenant_id)s
+FROM users_searchmap map WHERE map.tenant_id = %(tenant_id)s AND map.is_kept ORDER BY map.id
 """
 
-# Indexes: one_search_zone_a_beginning, the primary keys. Rows are locked by their ids' order.
+# Indexes: one_search_zone_a_beginning, the primary keys. Rows are locked in the order of their ids,
+# here and wherever else more than one is, so that nobody waits in a circle.
 _SET_BITS = """
 UPDATE users_searchzone zone SET mask = zone.mask | %(wanted)s::varbit
 FROM (
@@ -247,7 +248,8 @@ def words_of(tenant_id: UUID, profile_id: UUID) -> str | None:
 
 
 def bits_of(tenant_id: UUID, keys: Sequence[str]) -> list[tuple[int, str]]:
-    """The tenant's maps, used or being built, and the mask of those keys that each knows."""
+    """The tenant's maps, used or being built, by their ids, and the mask of those keys that each
+    knows."""
     with connection.cursor() as cursor:
         cursor.execute(_BITS, {"tenant_id": tenant_id, "keys": list(keys)})
         return [(map_id, mask(bits, size)) for map_id, size, bits in cursor.fetchall() if bits]
