@@ -3,13 +3,11 @@
 from procrastinate.contrib.django import app
 
 from users.services import tokens
-from users.services.mapping import map_tenants
-
-QUEUE = "housekeeping"
+from users.services.mapping import QUEUE, TASK, map_tenants
 
 
 @app.periodic(cron="23 3 * * *")
-@app.task(name="map_profiles", queue=QUEUE, queueing_lock="map_profiles", lock="map_profiles")
+@app.task(name=TASK, queue=QUEUE, queueing_lock=TASK, lock=TASK)
 def map_profiles(timestamp: int) -> None:
     """Words become frequent, and a sort's last zone grows: once a night is often enough."""
     map_tenants()

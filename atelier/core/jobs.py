@@ -10,12 +10,12 @@ from procrastinate.manager import JobManager
 from procrastinate.types import JSONValue
 
 
-def defer(task: str, *, queue: str, **arguments: JSONValue) -> None:
+def defer(task: str, *, queue: str, lock: str | None = None, **arguments: JSONValue) -> None:
     """A job that a worker takes up once the caller's transaction has committed, if it does.
 
-    Raises OperationalError, as any other statement would.
+    Jobs of one lock are done one after the other. Raises OperationalError, as any statement would.
     """
-    deferrer = tasks.configure_task(name=task, job_manager=_manager(), queue=queue)
+    deferrer = tasks.configure_task(name=task, job_manager=_manager(), queue=queue, lock=lock)
     try:
         deferrer.defer(**arguments)
     except ConnectorException as error:

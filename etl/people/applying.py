@@ -1,5 +1,8 @@
 """Bringing accepted rows into the tables: into the successor of an empty one, or as changes."""
 
+from collections.abc import Iterable
+from uuid import UUID
+
 import psycopg
 from django.db import connection, transaction
 from django.db.backends.utils import CursorWrapper
@@ -9,6 +12,7 @@ from etl.people.files import ACCOUNTS, PROFILES, People, Target
 from etl.people.settling import kept, rows_of
 from etl.staging import SCHEMA, Staged, copy_spool, create_successor, spooled
 from licensing import services as licensing
+from users.services import mapping, search
 from users.terms import search_columns
 
 # Who is named as the one that made or changed a profile.
@@ -29,6 +33,8 @@ _OF_NEW_PROFILES = {
     "deleted_by": "''",
 }
 AT_ONCE = 5_000
+# Profiles that search is told of one by one, a millisecond or two each.
+MOST_MARKED = 2_000
 
 
 def _key(people: People) -> str:
@@ -177,6 +183,33 @@ def insert_rows(changes: Changes, people: People) -> None:
             " WHERE change.is_new ORDER BY change.id"
         )
         changes.staged.report.loaded += cursor.rowcount
+
+
+def tell_search_of(changes: Changes) -> None:
+    """Let search know of the profiles that were written: of few, each of them; of more, that the
+    maps of their tenants hold no longer. Last of all in the final transaction."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"SELECT live.tenant_id, live.id FROM {changes.table} change"
+            f" JOIN {PROFILES.table} live ON live.id = change.id LIMIT %s",
+            [MOST_MARKED + 1],
+        )
+        written = cursor.fetchall()
+    if len(written) <= MOST_MARKED:
+        for tenant_id, profile_id in written:
+            search.mark_profile(tenant_id=tenant_id, profile_id=profile_id)
+        return
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT DISTINCT tenant_id FROM {changes.table} ORDER BY tenant_id")
+        tenants = [row[0] for row in cursor.fetchall()]
+    forget_maps(tenants)
+
+
+def forget_maps(tenants: Iterable[UUID]) -> None:
+    """Let the worker build the maps of search anew: until it has, some searches take longer."""
+    for tenant_id in tenants:
+        mapping.forget_map(tenant_id=tenant_id)
+    mapping.map_soon()
 
 
 def carry_userids() -> None:

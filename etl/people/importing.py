@@ -14,6 +14,7 @@ from atelier.core.publishing import EPOCH, publish
 from etl import building, importing, staging
 from etl.building import NotEmpty
 from etl.importing import COMPARE_COST, Import, avoid_merge_joins, size_of
+from etl.merging import Changes
 from etl.models import ImportFile
 from etl.people import applying
 from etl.people.files import ACCOUNTS, PEOPLE, PROFILES
@@ -67,6 +68,7 @@ class PeopleImport(Import):
                     key.add(table, key.parent)
                 if ACCOUNTS.table in tables:
                     applying.carry_userids()
+                self._tell_search(changing)
                 self._finish(record)
         except IntegrityError as error:
             said = str(error).splitlines()[0]
@@ -74,6 +76,13 @@ class PeopleImport(Import):
                 f"Somebody has changed people since the import began: {said}."
                 " Run it again with --resume: it will compare them anew."
             ) from error
+
+    def _tell_search(self, changing: Sequence[Changes]) -> None:
+        if PROFILES.table in self._built:
+            applying.forget_maps(Tenant.objects.order_by("id").values_list("pk", flat=True))
+        for change in changing:
+            if change.kind is PROFILES:
+                applying.tell_search_of(change)
 
     def _remember(self) -> None:
         """People have no fingerprints."""

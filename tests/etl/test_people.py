@@ -8,11 +8,12 @@ from uuid import UUID
 
 import pytest
 from django.db import connection, transaction
+from procrastinate.contrib.django.models import ProcrastinateJob
 
 from atelier.core.publishing import publish
 from etl.importing import drop_leftovers
 from etl.models import ImportReject, ImportRun
-from etl.people import importing
+from etl.people import applying, importing
 from licensing.models import NetworkOverride, Region
 from tests.etl.people import (
     ACCOUNT_ROWS,
@@ -30,8 +31,10 @@ from tests.factories.users import AccountFactory, ProfileFactory, TenantFactory
 from tests.licensing import mmdb
 from tests.users.conftest import redis  # noqa: F401 - a fixture
 from tests.waiting import second_connection
-from users.models import Account, Profile, user_scope
+from users.models import Account, Profile, SearchMap, SearchWord, SearchZone, user_scope
+from users.services import mapping
 from users.services.accounts import find_account, log_in
+from users.services.search import search_profiles
 from users.terms import search_columns
 
 
@@ -477,3 +480,47 @@ def test_an_update_goes_through_the_write_door_alone(import_users, folder):
     with publish(user_scope(1)), transaction.atomic():
         Account.objects.filter(pk=1).update(subscription_status="None")
     assert import_users(folder).counts("accounts") == (0, 1, 2, 0, 0)
+
+
+@pytest.fixture
+def mapped(import_users, folder, monkeypatch):
+    """A tenant with a map of search, in which most of its people are called Ann."""
+    monkeypatch.setattr(mapping, "MAPPED_FROM", 1)
+    monkeypatch.setattr(mapping, "FREQUENT_FROM", 2)
+    monkeypatch.setattr(mapping, "SMALLEST_ZONE", 3)
+    tenant = TenantFactory()
+    for number in range(30):
+        ProfileFactory(tenant=tenant, full_name=f"Ann {number}")
+    assert mapping.map_tenant(tenant_id=tenant.pk)
+    return tenant
+
+
+def anns(tenant):
+    """How many are found in the parts of an order that the map names, or without a map."""
+    found = search_profiles(
+        tenant_id=tenant.pk, query="ann zeta", sort_by="email_id DESC", limit=10
+    )
+    return found.count
+
+
+def write_anns(folder):
+    rows = [short_profile(f"zeta{number}@example.com") for number in range(12)]
+    rows = [row.replace("Someone", "Zeta Ann") for row in rows]
+    return write_people(folder, [], rows)
+
+
+def test_search_finds_the_few_that_were_imported_by_the_map(import_users, folder, mapped):
+    assert import_users(write_anns(folder)).code == 0
+    assert SearchMap.objects.filter(tenant=mapped, is_used=True).exists()
+    assert anns(mapped) == 10
+    word = SearchWord.objects.get(map__tenant=mapped, key="ann")
+    last = SearchZone.objects.filter(map=word.map, sort="email_id").latest("lower_key")
+    assert last.mask[word.bit] == "1"
+
+
+def test_after_many_were_imported_the_map_is_built_anew(import_users, folder, mapped, monkeypatch):
+    monkeypatch.setattr(applying, "MOST_MARKED", 5)
+    assert import_users(write_anns(folder)).code == 0
+    assert not SearchMap.objects.filter(tenant=mapped).exists()
+    assert anns(mapped) == 10
+    assert ProcrastinateJob.objects.filter(task_name="map_profiles", status="todo").exists()

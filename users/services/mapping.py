@@ -15,6 +15,7 @@ import numpy as np
 from django.db import transaction
 
 from atelier.core.errors import Conflict
+from atelier.core.jobs import defer
 from users.models import SORTS, SearchMap, SearchWord, SearchZone, Tenant
 from users.sql import mapping as sql
 from users.sql.search import lock_shared, try_lock
@@ -22,6 +23,8 @@ from users.terms import map_keys, words_in
 
 # Smaller tenants are quick without.
 MAPPED_FROM = 50_000
+# The worker's task, its queue and its lock.
+TASK, QUEUE = "map_profiles", "housekeeping"
 # What more profiles have than this is frequent: so many are read and sorted in some milliseconds.
 FREQUENT_FROM = 8_000
 MOST_BITS = 6_144
@@ -103,6 +106,11 @@ def _remove_given_up(tenant_id: UUID) -> None:
         if not SearchZone.objects.filter(map=map_id).exists():
             SearchWord.objects.filter(map=map_id).delete()
             SearchMap.objects.filter(pk=map_id).delete()
+
+
+def map_soon() -> None:
+    """Let the worker build the maps of all large tenants when the caller's transaction is over."""
+    defer(TASK, queue=QUEUE, lock=TASK, timestamp=int(time.time()))
 
 
 class _Begun:
