@@ -9,16 +9,12 @@ from multiprocessing.connection import Connection
 from typing import Any
 
 SECONDS_BETWEEN_TICKS = 0.1
-# Visitors go first.
-NICENESS = 10
 
 
 def serve(pipe: Connection, database: dict[str, Any]) -> None:
     """Carry out orders until there are no more; `database` says where they are to go."""
     # An interrupt is the importing process's to deal with: it ends this one.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    os.nice(NICENESS)
-
     import django
 
     django.setup()
@@ -28,6 +24,8 @@ def serve(pipe: Connection, database: dict[str, Any]) -> None:
     from etl.importing import prepare_lane
 
     connection.settings_dict.update(database)
+    # Visitors go first: it runs when nobody else wants the core.
+    os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
     pipe.send("ready")
     while True:
         try:
