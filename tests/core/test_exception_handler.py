@@ -104,7 +104,7 @@ def test_a_broken_view_answers_the_legacy_sentence(client, monkeypatch):
     assert response.content.decode() == LEGACY_FAILURE
 
 
-@pytest.mark.parametrize("path", ["/", "/nothing", "/products/1/x", "/qa/questions", "/cart"])
+@pytest.mark.parametrize("path", ["/nothing", "/products/1/x", "/qa/questions", "/cart"])
 def test_an_unknown_path_is_a_problem_document(client, path):
     response = client.get(path)
     assert response.status_code == 404

@@ -6,6 +6,7 @@ import sys
 from datetime import date
 from uuid import UUID
 
+import orjson
 import pytest
 from django.db import connection, transaction
 from procrastinate.contrib.django.models import ProcrastinateJob
@@ -484,43 +485,49 @@ def test_an_update_goes_through_the_write_door_alone(import_users, folder):
 
 @pytest.fixture
 def mapped(import_users, folder, monkeypatch):
-    """A tenant with a map of search, in which most of its people are called Ann."""
+    """A tenant with a map of search. Those called Zed have the first addresses."""
     monkeypatch.setattr(mapping, "MAPPED_FROM", 1)
     monkeypatch.setattr(mapping, "FREQUENT_FROM", 2)
     monkeypatch.setattr(mapping, "SMALLEST_ZONE", 3)
     tenant = TenantFactory()
-    for number in range(30):
-        ProfileFactory(tenant=tenant, full_name=f"Ann {number}")
+    for number in range(10, 40):
+        name = "Zed" if number < 15 else "Bob"
+        ProfileFactory(tenant=tenant, full_name=name, email=f"a{number}@example.com")
     assert mapping.map_tenant(tenant_id=tenant.pk)
     return tenant
 
 
-def anns(tenant):
-    """How many are found in the parts of an order that the map names, or without a map."""
-    found = search_profiles(
-        tenant_id=tenant.pk, query="ann zeta", sort_by="email_id DESC", limit=10
+def import_zeds(import_users, folder):
+    """Twelve more, whose addresses come after all others."""
+    rows = [short_profile(f"z{number}@example.com") for number in range(12)]
+    write_people(folder, [], [row.replace("Someone", "Zed") for row in rows])
+    assert import_users(folder).code == 0
+
+
+def last_has_zeds(tenant):
+    """Whether the map says that the last zone of addresses may hold somebody called Zed."""
+    word = SearchWord.objects.get(map__tenant=tenant, key="zed")
+    return (
+        SearchZone.objects.filter(map=word.map, sort="email_id").latest("lower_key").mask[word.bit]
     )
-    return found.count
 
 
-def write_anns(folder):
-    rows = [short_profile(f"zeta{number}@example.com") for number in range(12)]
-    rows = [row.replace("Someone", "Zeta Ann") for row in rows]
-    return write_people(folder, [], rows)
+def zeds(tenant):
+    found = search_profiles(tenant_id=tenant.pk, query="zed", sort_by="email_id DESC", limit=12)
+    return [entry["email_id"][0] for entry in orjson.loads(found.profiles)]
 
 
-def test_search_finds_the_few_that_were_imported_by_the_map(import_users, folder, mapped):
-    assert import_users(write_anns(folder)).code == 0
+def test_the_map_of_search_knows_of_few_that_were_imported(import_users, folder, mapped):
+    assert last_has_zeds(mapped) == "0"
+    import_zeds(import_users, folder)
+    assert last_has_zeds(mapped) == "1"
+    assert zeds(mapped) == ["z"] * 12
     assert SearchMap.objects.filter(tenant=mapped, is_used=True).exists()
-    assert anns(mapped) == 10
-    word = SearchWord.objects.get(map__tenant=mapped, key="ann")
-    last = SearchZone.objects.filter(map=word.map, sort="email_id").latest("lower_key")
-    assert last.mask[word.bit] == "1"
 
 
 def test_after_many_were_imported_the_map_is_built_anew(import_users, folder, mapped, monkeypatch):
     monkeypatch.setattr(applying, "MOST_MARKED", 5)
-    assert import_users(write_anns(folder)).code == 0
-    assert not SearchMap.objects.filter(tenant=mapped).exists()
-    assert anns(mapped) == 10
+    import_zeds(import_users, folder)
+    assert not SearchMap.objects.filter(tenant=mapped, is_used=True).exists()
+    assert zeds(mapped) == ["z"] * 12
     assert ProcrastinateJob.objects.filter(task_name="map_profiles", status="todo").exists()
