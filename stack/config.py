@@ -177,6 +177,7 @@ def create_env_file(checkout: Path = CHECKOUT, environ: Mapping[str, str] = os.e
         "FIRST_CLIENT_SECRET": dotenv.secret_key,
         "ATELIER_STATE_DIR": lambda: str(state),
         "STATIC_ROOT": lambda: str(state / "static"),
+        "MEDIA_ROOT": lambda: str(state / "media"),
         "DATABASE_URL": lambda: postgres_url(state / "run" / "postgres"),
         "REDIS_URL": lambda: redis_url(state / "run" / "redis"),
     }

@@ -74,5 +74,8 @@ def _instance(config: Config, name: str) -> Program:
             "WEB_PIDFILE": str(config.run / f"{name}.pid"),
             "WEB_WORKERS": str(config.number("WEB_WORKERS", 1, least=1, most=64)),
             "WEB_THREADS": str(config.number("WEB_THREADS", 2, least=1, most=64)),
+            # What is left empty in .env, nginx and the instances must know alike.
+            "MEDIA_ROOT": str(config.media),
+            "PUBLIC_URL": config.text("PUBLIC_URL", config.base_url),
         },
     )
