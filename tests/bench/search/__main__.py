@@ -145,7 +145,7 @@ def _measure() -> None:
 
     sql.page = noted  # type: ignore[assignment]
     console = Console(width=160)
-    console.print(f"{made.profiles if made else 'few':,} profiles, of these maps: {made}")
+    console.print(f"{f'{made.profiles:,}' if made else 'Few'} profiles; map: {made}")
     table = Table("query", "order", "found", "median, ms", "worst, ms", "way", box=None)
     orders = [f"{sort} {direction}" for sort in SORTS for direction in ("ASC", "DESC")]
     asked = [(query.format(**given), sort_by, 10, 0) for query in QUERIES for sort_by in orders]
