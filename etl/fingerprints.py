@@ -226,6 +226,12 @@ def take_touched(cursor: CursorWrapper, table: str, noted: str) -> Integers:
     return np.fromiter((row[0] for row in cursor.fetchall()), np.int64)
 
 
+def were_touched(table: str) -> bool:
+    """Whether anybody changed or deleted rows of the table after the last import had read it, that
+    import's own deletions included."""
+    return TouchedRow.objects.filter(table_name=table).exists()
+
+
 def were_touched_since(table: str, noted: str, *, parents: Sequence[str]) -> bool:
     """Whether others have touched rows of the table since `noted` was made, or perhaps of these
     that it refers to: what an attempt has read may no longer be so."""

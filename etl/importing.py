@@ -27,6 +27,7 @@ from etl.files import KINDS, FileKind
 from etl.keys import AnyOf, IdSet
 from etl.merging import Changes
 from etl.models import ImportFile
+from etl.priority import yield_to_visitors
 from etl.progress import Progress
 from etl.readers import Readers
 from etl.report import FileReport
@@ -54,6 +55,8 @@ SESSION_SETTINGS = {
     # Two lanes are work for two cores, and visitors come first: four more processes that count and
     # compare had them wait for half a second.
     "max_parallel_workers_per_gather": "0",
+    # What it writes goes to the disk bit by bit: a heap of it at once would have everybody wait.
+    "backend_flush_after": "512kB",
     # A killed import must not go on working in the server.
     "client_connection_check_interval": "1s",
 }
@@ -492,7 +495,7 @@ def drop_leftovers(keeping: Sequence[str] = ()) -> None:
 
 
 def prepare_lane() -> None:
-    """Settings of a lane's session, and of a reader's."""
+    """Settings of a lane's session, and of a reader's, and their priority."""
     _set_session()
     with connection.cursor() as cursor:
         # What it writes is lost with the server's crash at worst, and then read again.
@@ -500,6 +503,7 @@ def prepare_lane() -> None:
         # The other lane has work for the other core, and workers would only get in its way.
         cursor.execute("SET max_parallel_maintenance_workers = 0")
         cursor.execute("SELECT pg_advisory_lock_shared(%s)", [LANE_LOCK])
+    yield_to_visitors()
 
 
 def _set_session() -> None:

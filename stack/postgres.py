@@ -37,7 +37,7 @@ def tuned_settings() -> dict[str, str]:
         "work_mem": "16MB",
         "maintenance_work_mem": f"{max(64, min(memory // 16, 1024))}MB",
         "max_connections": "100",
-        "max_wal_size": "4GB",
+        "max_wal_size": "8GB",
         # The embedded PostgreSQL knows pglz alone, which takes 0.1 ms a page: an import's updates
         # touch a page each.
         "wal_compression": "off",

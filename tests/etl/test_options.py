@@ -124,6 +124,26 @@ def test_rows_that_a_file_does_not_hold_are_counted_as_absent(import_all, import
     assert Sku.objects.count() == 4
 
 
+def test_absent_rows_are_counted_right_whoever_deletes_some(import_all, import_command, dataset):
+    import_all()
+    dataset.rows["skus"] = dataset.rows["skus"][2:]
+    written = dataset.write()
+
+    def absent(**options) -> list[int]:
+        return [
+            import_command("import_products", written, **options).report("skus").absent
+            for _ in range(2)
+        ]
+
+    assert absent() == [2, 2]
+    assert absent(dry_run=True) == [2, 2]
+    with publish(EPOCH):
+        Sku.objects.filter(pk=1).delete()
+    assert absent() == [1, 1]
+    assert absent(delete_absent=True) == [1, 0]
+    assert absent() == [0, 0]
+
+
 def test_absent_rows_go_if_told_so_unless_somebody_needs_them(import_all, import_command, dataset):
     import_all()
     own = services.create_review(
