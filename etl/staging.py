@@ -252,7 +252,9 @@ def _copy_rows(
     cursor: CursorWrapper, staged: Staged, reader: Reader, tick: Callable[[Staged], None]
 ) -> None:
     columns = ", ".join(staged.kind.table_columns)
-    command = f"COPY {staged.table} ({columns}) FROM STDIN (FORMAT csv, NULL 'null')"
+    # Frozen, since the table is of this transaction: nobody has to write its pages once more, be it
+    # a vacuum or the first to read them.
+    command = f"COPY {staged.table} ({columns}) FROM STDIN (FORMAT csv, NULL 'null', FREEZE)"
     copy_blocks(cursor, command, staged, reader.blocks(), tick)
 
 
