@@ -169,19 +169,20 @@ def load(checkout: Path = CHECKOUT, environ: Mapping[str, str] = os.environ) -> 
 
 def create_env_file(checkout: Path = CHECKOUT, environ: Mapping[str, str] = os.environ) -> bool:
     """Make `.env`, or what it leaves empty of secrets and addresses. True if it was made now."""
-    state = Path(environ.get("ATELIER_STATE_DIR") or default_state(checkout))
+    path, example = checkout / ".env", checkout / ".env.example"
+    name = "ATELIER_STATE_DIR"
+    state = Path(environ.get(name) or dotenv.read(path).get(name) or default_state(checkout))
     made = {
         "SECRET_KEY": dotenv.secret_key,
         "ADMIN_PASSWORD": dotenv.password,
         "DELIVERY_KEYS": dotenv.secret_key,
         "FIRST_CLIENT_SECRET": dotenv.secret_key,
-        "ATELIER_STATE_DIR": lambda: str(state),
+        name: lambda: str(state),
         "STATIC_ROOT": lambda: str(state / "static"),
         "MEDIA_ROOT": lambda: str(state / "media"),
         "DATABASE_URL": lambda: postgres_url(state / "run" / "postgres"),
         "REDIS_URL": lambda: redis_url(state / "run" / "redis"),
     }
-    path, example = checkout / ".env", checkout / ".env.example"
     if dotenv.create(path, example, environ, made):
         return True
     asked = {name for name in dotenv.read(example) if not environ.get(name)}

@@ -107,3 +107,14 @@ def test_what_a_file_leaves_empty_or_out_is_made(tmp_path):
     assert dotenv.fill(path, made) == ["SECRET_KEY", "MORE"]
     assert path.read_text() == "# mine\nSECRET_KEY=made\nHTTP_PORT=8123\nDEBUG=\nMORE=too\n"
     assert dotenv.fill(path, made) == []
+
+
+def test_addresses_follow_the_state_folder_that_a_file_names(tmp_path):
+    names = ("ATELIER_STATE_DIR", "MEDIA_ROOT", "DATABASE_URL", "REDIS_URL")
+    (tmp_path / ".env.example").write_text("".join(f"{name}=\n" for name in names))
+    (tmp_path / ".env").write_text("ATELIER_STATE_DIR=/srv/shop\nMEDIA_ROOT=\n")
+    assert not config.create_env_file(tmp_path, {})
+    made = dotenv.read(tmp_path / ".env")
+    assert made["MEDIA_ROOT"] == "/srv/shop/media"
+    assert "/srv/shop/run/postgres" in made["DATABASE_URL"]
+    assert "/srv/shop/run/redis" in made["REDIS_URL"]
