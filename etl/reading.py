@@ -13,7 +13,7 @@ from typing import Protocol
 
 import numpy as np
 
-from etl.cleaning import Cleaner, Rejection, Row
+from etl.cleaning import Cleaner, Rejection
 from etl.columns import INSTANT, Column
 from etl.files import FileKind, SourceError
 from etl.fingerprints import Fingerprints
@@ -29,7 +29,8 @@ from etl.keys import (
     spell_instants,
     with_column_respelled,
 )
-from etl.lines import Lines, TooLong
+from etl.lines import Lines
+from etl.records import Record, Records, Run
 from etl.report import FileReport
 
 BLOCK_BYTES = 1 << 19
@@ -219,7 +220,6 @@ class Reader:
         self._kind = kind
         self._lines = lines
         self._report = report
-        self._header = header
         self._known = known
         self._accepted = accepted
         self._refused = refused
@@ -234,6 +234,7 @@ class Reader:
         self._window = Block(b"")
         self._returns = self._window.returns()
         self._cleaner = Cleaner(columns)
+        self._records = Records(*(lines, self._cleaner, report), header=header, refuse=self._refuse)
         self._order = [list(columns).index(column) for column in kind.columns]
         self._is_reordered = self._order != sorted(self._order)
         self._instant = next(
@@ -246,36 +247,21 @@ class Reader:
     def blocks(self) -> Iterator[tuple[bytes, int]]:
         """Blocks of rows as CSV, the columns in the order of the kind, and their numbers of rows.
         Counts each line in the report."""
-        lines, report = self._lines, self._report
-        if lines.has_bom:
-            report.repairs["bom"] += 1
-        while True:
+        records = self._records
+        while not records.at_end:
             if self._pending.size >= BLOCK_BYTES:
                 yield self._finish_block()
             if self._looks_back and self._take_known():
                 continue
-            first = lines.number + 1
-            run = lines.run(self._cleaner.fast, self._unknown_bytes())
-            if run:
-                self._add_run(run, first)
-                continue
-            try:
-                line = lines.line()
-            except TooLong as error:
-                report.read += 1
-                self._refuse(lines.number, Rejection("line_too_long"), error.beginning)
-                continue
-            if line is None:
-                break
-            if line.strip():
-                self._add_line(line, first)
-            else:
-                report.blank += 1
+            taken = records.take(self._unknown_bytes())
+            if isinstance(taken, Run):
+                self._add_run(taken)
+            elif taken is not None:
+                self._add_record(taken)
         if self._pending.rows:
             yield self._finish_block()
         if self._contest is not None:
             yield from self._settle_contested(self._contest)
-        report.lines = lines.number
 
     @property
     def _looks_back(self) -> bool:
@@ -324,43 +310,19 @@ class Reader:
         last = place - self._runs[place] - 1
         return int(self._window.ends[last]) + 1 - int(self._window.starts[place])
 
-    def _add_run(self, run: bytes, first: int) -> None:
-        count = self._lines.number + 1 - first
-        self._report.read += count
-        text = run
-        if b"\r" in run:
-            # Clean lines have it nowhere else, and a single byte is counted much faster.
-            self._report.repairs["crlf"] += run.count(b"\r")
-            text = run.replace(b"\r\n", b"\n")
+    def _add_run(self, run: Run) -> None:
+        text = run.text
         if self._is_reordered:
             text = self._cleaner.reordered(text, self._order)
-        original = None if text is run else run.removesuffix(b"\n")
-        self._pending.add(text, count, first, original)
+        original = None if text is run.original else run.original.removesuffix(b"\n")
+        self._pending.add(text, run.rows, run.first, original)
 
-    def _add_line(self, line: bytes, first: int) -> None:
-        report = self._report
-        report.read += 1
-        if line.rstrip(b"\r") == self._header:
-            self._refuse(first, Rejection("repeated_header"), line)
-            return
-        row = self._cleaner.clean(line, self._lines.peek)
-        if isinstance(row, Rejection):
-            self._refuse(first, row, line)
-            return
-        report.repairs.update(row.repairs)
-        original = line
-        if row.lines > 1:
-            original = b"\n".join([line, *self._lines.peek(row.lines - 1)])
-            self._lines.skip(row.lines - 1)
-            report.continued += row.lines - 1
-        self._add_row(row, first, original)
-
-    def _add_row(self, row: Row, first: int, original: bytes) -> None:
-        text = row.as_csv(self._order)
-        if row.lines > 1:
+    def _add_record(self, record: Record) -> None:
+        text = record.row.as_csv(self._order)
+        if record.row.lines > 1:
             # One row is one line of a block, and clean text holds no NUL.
             text = text[:-1].replace(b"\n", b"\0") + b"\n"
-        self._pending.add(text, 1, first, original)
+        self._pending.add(text, 1, record.first, record.original)
 
     def _refuse(self, line: int, rejection: Rejection, original: bytes) -> None:
         self._report.rejects[rejection.reason] += 1

@@ -15,10 +15,11 @@ from django.db import connection, transaction
 from etl.cleaning import MAX_SHOWN, Cleaner, Rejection, Row
 from etl.columns import Column, Value
 from etl.files import SourceError
-from etl.lines import Lines, Stream, TooLong
+from etl.lines import Lines, Stream
 from etl.models import ImportFile
 from etl.people.files import People
 from etl.reading import Reject
+from etl.records import Record, Records, Run
 from etl.staging import (
     COPY_REJECTS,
     Staged,
@@ -129,12 +130,14 @@ class Reader:
     """Reads the records of one file, whose header is passed; `reject` gets those that are bad."""
 
     def __init__(self, staged: Staged, derive: Derive, reject: Callable[[Reject], None]) -> None:
-        self._lines = staged.lines
         self._report = staged.report
-        self._header = staged.header
         self._derive = derive
         self._reject = reject
-        self._cleaner = Cleaner(staged.columns)
+        self._records = Records(
+            *(staged.lines, Cleaner(staged.columns), staged.report),
+            header=staged.header,
+            refuse=self._refuse,
+        )
         names = [column.name for column in staged.columns]
         # Of what the derived columns are made: their places in the file, and among those found.
         self._wanted = [names.index(name) if name in names else None for name in derive.sources]
@@ -146,95 +149,54 @@ class Reader:
 
     def blocks(self) -> Iterator[tuple[bytes, int]]:
         """Blocks of rows as CSV, line and span first, and their numbers of rows."""
-        lines, report = self._lines, self._report
-        if lines.has_bom:
-            report.repairs["bom"] += 1
-        while True:
+        while not self._records.at_end:
             if self._size >= BLOCK_BYTES:
                 yield self._finish_block()
-            first = lines.number + 1
-            run = lines.run(self._cleaner.fast, BLOCK_BYTES)
-            if run:
-                self._add_run(run, first)
-                continue
-            try:
-                line = lines.line()
-            except TooLong as error:
-                report.read += 1
-                self._refuse(lines.number, Rejection("line_too_long"), error.beginning)
-                continue
-            if line is None:
-                break
-            if line.strip():
-                self._add_line(line, first)
-            else:
-                report.blank += 1
+            taken = self._records.take(BLOCK_BYTES)
+            if isinstance(taken, Run):
+                self._add_run(taken)
+            elif taken is not None:
+                self._add_record(taken)
         if self._parts:
             yield self._finish_block()
-        report.lines = lines.number
 
     def _finish_block(self) -> tuple[bytes, int]:
         parts, self._parts, self._size = self._parts, [], 0
         self._report.accepted += len(parts)
         return b"".join(parts), len(parts)
 
-    def _add_run(self, run: bytes, first: int) -> None:
+    def _add_run(self, run: Run) -> None:
         """Clean lines: they go to PostgreSQL as they stand."""
-        originals = run.split(b"\n")
-        del originals[-1]
-        self._report.read += len(originals)
-        lines = originals
-        if b"\r" in run:
-            # Clean lines have it nowhere else.
-            self._report.repairs["crlf"] += run.count(b"\r")
-            lines = run.replace(b"\r\n", b"\n").split(b"\n")
-        self._size += len(run)
+        lines = run.text.split(b"\n")
+        del lines[-1]
+        self._size += len(run.text)
         if self._finder is None:
-            self._parts += [
-                b"%d,1,%b\n" % numbered for numbered in zip(count(first), lines[: len(originals)])
-            ]
+            self._parts += [b"%d,1,%b\n" % numbered for numbered in zip(count(run.first), lines)]
             return
+        originals = lines if run.text is run.original else run.original.split(b"\n")
         derive, add, places = self._derive, self._parts.append, self._found
-        for number, line, found in zip(count(first), lines, self._finder.findall(run)):
+        found_in = self._finder.findall(run.text)
+        for row, (line, found) in enumerate(zip(lines, found_in, strict=True)):
             texts = ["" if place is None else _text(found[place]) for place in places]
             derived = derive(*texts)
             if isinstance(derived, bytes):
-                add(b"%d,1,%b%b\n" % (number, derived, line))
+                add(b"%d,1,%b%b\n" % (run.first + row, derived, line))
             else:
-                self._refuse(number, derived, originals[number - first])
+                self._refuse(run.first + row, derived, originals[row])
 
-    def _add_line(self, line: bytes, first: int) -> None:
-        report = self._report
-        report.read += 1
-        if line.rstrip(b"\r") == self._header:
-            self._refuse(first, Rejection("repeated_header"), line)
-            return
-        row = self._cleaner.clean(line, self._lines.peek)
-        if isinstance(row, Rejection):
-            self._refuse(first, row, line)
-            return
-        original = self._taken(line, row.lines)
+    def _add_record(self, record: Record) -> None:
+        row = record.row
         derived = self._derived(row)
         if isinstance(derived, Rejection):
-            self._refuse(first, derived, original)
+            self._refuse(record.first, derived, record.original)
             return
-        report.repairs.update(row.repairs)
         values = ",".join(map(_csv, row.values)).encode()
-        self._parts.append(b"%d,%d,%b%b\n" % (first, row.lines, derived, values))
+        self._parts.append(b"%d,%d,%b%b\n" % (record.first, row.lines, derived, values))
         self._size += len(values)
 
     def _derived(self, row: Row) -> bytes | Rejection:
         values = [None if place is None else row.values[place] for place in self._wanted]
         return self._derive(*("" if value is None else str(value) for value in values))
-
-    def _taken(self, line: bytes, span: int) -> bytes:
-        """The original of a record over so many lines, which are passed."""
-        if span == 1:
-            return line
-        original = b"\n".join([line, *self._lines.peek(span - 1)])
-        self._lines.skip(span - 1)
-        self._report.continued += span - 1
-        return original
 
     def _refuse(self, line: int, rejection: Rejection, original: bytes) -> None:
         self._report.rejects[rejection.reason] += 1
