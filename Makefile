@@ -3,6 +3,8 @@
 PYTHON ?= $(firstword $(wildcard /usr/bin/python3.11) $(shell command -v python3.11 python3))
 STACK = $(PYTHON) -m stack
 VENV = .venv/bin
+# Each process has PostgreSQL and Redis of its own.
+PYTEST = $(VENV)/python -m pytest --numprocesses logical --maxprocesses 4 --dist worksteal
 COMPILE = $(VENV)/uv pip compile --quiet --generate-hashes --no-emit-index-url \
 	--no-emit-find-links --no-strip-extras --python-version 3.11 --custom-compile-command "make lock" $(UPGRADE)
 
@@ -37,15 +39,15 @@ logs: ## follow all logs
 environment: ## install what tests and checks need
 	@$(STACK) environment
 
-test: environment ## run the tests, with coverage (ARGS="-k name" for some)
-	$(VENV)/python -m pytest -m "not long" --cov --cov-report=term $(ARGS)
+test: environment ## run the tests (ARGS="-k name" for some, ARGS="-n 0" in one process)
+	$(PYTEST) -m "not long" $(ARGS)
 
-test-long: environment ## run the long sizes of races and faults as well
-	$(VENV)/python -m pytest --cov --cov-report=term $(ARGS)
+test-long: environment ## run the long sizes of races and faults as well, with coverage
+	$(PYTEST) --cov --cov-report=term $(ARGS)
 
 test-postgres-15: environment ## run the tests against Debian's PostgreSQL 15
 	@setting="$$($(STACK) postgres-15)" && eval "$$setting" && \
-		$(VENV)/python -m pytest -m "not e2e and not long" $(ARGS)
+		$(PYTEST) -m "not e2e and not long" $(ARGS)
 
 check: environment ## lint, format, types, layers, migrations, OpenAPI file, deployment settings
 	$(VENV)/ruff check .

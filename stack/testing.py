@@ -6,7 +6,7 @@ import socket
 import sys
 import sysconfig
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from types import TracebackType
 
@@ -25,8 +25,9 @@ from stack.redis import socket_url as redis_url
 class TestServices:
     """PostgreSQL (fsync off) and Redis, gone with everything in them at ``stop``.
 
-    ``environ`` holds ``DATABASE_URL`` and ``REDIS_URL``. With ``ATELIER_TEST_USE_EXISTING=1`` a URL
-    that the environment already has is passed through and nothing is started for it.
+    ``environ`` holds ``DATABASE_URL`` and ``REDIS_URL``, before they are started. With
+    ``ATELIER_TEST_USE_EXISTING=1`` a URL that the environment already has is passed through and
+    nothing is started for it.
     ``POSTGRES_BINDIR`` and ``REDIS_BIN`` choose other programs than the wheels'.
 
     Without a directory a short one is made in the system's temporary folder, which is also what
@@ -36,10 +37,13 @@ class TestServices:
     __test__ = False
 
     def __init__(self, directory: Path | str | None = None) -> None:
-        self.environ: dict[str, str] = {}
         self._account = service_account()
         self._made = directory is None
         self._directory = Path(directory or tempfile.mkdtemp(prefix="atelier-test-"))
+        run = self._directory / "run"
+        own = {"DATABASE_URL": postgres_url(run), "REDIS_URL": redis_url(run)}
+        self._offered = _offered(own)
+        self.environ = {**own, **self._offered}
         self._postgres: Postgres | None = None
         self._redis: Redis | None = None
 
@@ -77,7 +81,7 @@ class TestServices:
         self.stop()
 
     def _start_postgres(self) -> None:
-        if self._existing("DATABASE_URL"):
+        if "DATABASE_URL" in self._offered:
             return
         self._postgres = Postgres(
             bindir=postgres_bindir(site_packages(), self._directory / "copies", self._account),
@@ -89,10 +93,9 @@ class TestServices:
         )
         self._postgres.initialise()
         self._postgres.start()
-        self.environ["DATABASE_URL"] = self._postgres.url
 
     def _start_redis(self) -> None:
-        if self._existing("REDIS_URL"):
+        if "REDIS_URL" in self._offered:
             return
         self._redis = Redis(
             program=redis_server(site_packages(), self._directory / "copies", self._account),
@@ -103,13 +106,6 @@ class TestServices:
         )
         self._redis.initialise()
         self._redis.start()
-        self.environ["REDIS_URL"] = self._redis.url
-
-    def _existing(self, name: str) -> bool:
-        if os.environ.get("ATELIER_TEST_USE_EXISTING") != "1" or not os.environ.get(name):
-            return False
-        self.environ[name] = os.environ[name]
-        return True
 
 
 class TestStack:
@@ -219,3 +215,10 @@ def _free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
+
+
+def _offered(names: Iterable[str]) -> dict[str, str]:
+    """The addresses of servers that the environment offers to the tests."""
+    if os.environ.get("ATELIER_TEST_USE_EXISTING") != "1":
+        return {}
+    return {name: os.environ[name] for name in names if os.environ.get(name)}

@@ -1,6 +1,7 @@
 """Real PostgreSQL and Redis for the suite, and the fixtures that every test may use.
 
-Both servers are started here, when pytest loads this file and before Django reads its settings.
+Each process that runs tests has a pair of servers of its own. Their addresses are made when pytest
+loads this file, before Django reads its settings.
 """
 
 import atexit
@@ -69,7 +70,7 @@ if django.conf.settings.configured:
 
 _services = TestServices()
 atexit.register(_services.stop)
-_services.start()
+_before = os.environ.copy()
 os.environ.update(ENVIRON)
 os.environ.update(_services.environ)
 django.setup()
@@ -78,6 +79,15 @@ django.conf.settings.PASSWORD_HASHERS = [
     "django.contrib.auth.hashers.MD5PasswordHasher",
     "users.hashers.SecretHasher",
 ]
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if config.getoption("numprocesses", None):
+        # This one runs no test: it hands them out to others, which set themselves up.
+        os.environ.clear()
+        os.environ.update(_before)
+    else:
+        _services.start()
 
 
 def pytest_unconfigure() -> None:
