@@ -2,6 +2,7 @@
 
 import html
 import http.client
+import json
 import os
 import re
 import subprocess
@@ -17,6 +18,7 @@ from stack import config as configuration
 from stack import probes
 from stack.config import Config
 from stack.errors import StackError
+from tests.bench import cpu
 
 SCRIPT = Path(__file__).with_name("main.js")
 # Settings of the site that make visitors. Those of .env are for its own site, not for any URL.
@@ -37,7 +39,10 @@ def main() -> int:
         settings = {"URL": url} if url else own_site(config)
         refuse_silence(settings["URL"])
         folder = new_folder(config)
+        before = 0.0 if url else site_seconds(config)
         code = run(settings, folder)
+        if not url and not has_warmup():
+            tell_cost(folder, site_seconds(config) - before)
         complete_report(folder)
     except StackError as error:
         print(f"\nerror: {error}", file=sys.stderr)  # noqa: T201
@@ -76,6 +81,39 @@ def run(settings: Mapping[str, str], folder: Path) -> int:
     except KeyboardInterrupt:
         # The terminal interrupted k6 as well: it sums up what it has.
         return process.wait()
+
+
+def has_warmup() -> bool:
+    """Whether k6 sent requests that it does not tell the number of."""
+    return os.environ.get("WARMUP", "0") not in {"", "0", "0s"}
+
+
+def site_seconds(config: Config) -> float:
+    """CPU seconds that all processes of this checkout's site have used; 0 where none is seen."""
+    try:
+        supervisor = int((config.run / "supervisord.pid").read_text())
+    except (OSError, ValueError):
+        return 0.0
+    return cpu.seconds_of({"site": [supervisor]})["site"]
+
+
+def tell_cost(folder: Path, seconds: float) -> None:
+    """Add to the summary what the site took for these requests."""
+    numbers, text = folder / "summary.json", folder / "summary.txt"
+    if not numbers.exists():
+        return
+    found = json.loads(numbers.read_text())
+    requests = found["all"]["requests"]
+    if not requests or seconds <= 0:
+        return
+    found["site_cpu_seconds"] = round(seconds, 2)
+    numbers.write_text(json.dumps(found, indent=2) + "\n")
+    line = (
+        f"the site took {seconds:.1f} s of CPU,"
+        f" {seconds * 10_000 / requests:.2f} s per 10,000 requests\n"
+    )
+    text.write_text(text.read_text() + line)
+    print(line, end="")  # noqa: T201
 
 
 def complete_report(folder: Path) -> None:
