@@ -23,6 +23,12 @@ class Conflict(AtelierError):
     code = "conflict"
 
 
+class Unavailable(AtelierError):
+    """What a request needs is away for the moment: worth another try."""
+
+    code = "unavailable"
+
+
 class Withheld(AtelierError):
     """What there is, and may not be shown to this caller for legal reasons.
 

@@ -30,6 +30,7 @@ STATUS_OF: dict[type[Exception], int] = {
     errors.Withheld: 451,
     errors.Unauthenticated: 401,
     errors.Forbidden: 403,
+    errors.Unavailable: 503,
     Http404: 404,
     PermissionDenied: 403,
     RequestDataTooBig: 413,
@@ -45,7 +46,8 @@ def handle(error: Exception, context: dict[str, Any]) -> HttpResponse | None:
     if status is None:
         return None
     if status == HTTPStatus.SERVICE_UNAVAILABLE:
-        logger.error("database unavailable", reason=str(error).strip())
+        what = "service" if isinstance(error, errors.Unavailable) else "database"
+        logger.error(f"{what} unavailable", reason=str(error.__cause__ or error).strip())
     view, request = context.get("view"), context["request"]
     if getattr(view, "speaks_legacy", False):
         response = getattr(view, "legacy_error", legacy)(status, _message(error))

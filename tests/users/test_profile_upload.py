@@ -1,5 +1,6 @@
 """The route of pictures, as the legacy API had it; what becomes of one is the service's test."""
 
+import socket
 from io import BytesIO
 
 import pytest
@@ -7,6 +8,8 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test.client import BOUNDARY, MULTIPART_CONTENT, encode_multipart
 from PIL import Image
 
+from atelier import env
+from atelier.core.exception_handler import LEGACY_FAILURE
 from tests.users.profiles import ANN, BO, NOBODY, ann_and_bo, send
 from users.models import Profile
 
@@ -65,6 +68,24 @@ def test_f10_a_body_that_holds_no_picture_is_400(client):
         response = client.put(f"/profiles/{ANN}/_upload", body, kind)
         assert response.status_code == 400, kind
         assert response.json()["error"]
+
+
+def test_a_bucket_that_does_not_answer_is_a_503_and_changes_nothing(client, settings):
+    with socket.socket() as nobody:
+        nobody.bind(("127.0.0.1", 0))
+        bucket = env.media_storage(
+            folder="",
+            bucket="pictures",
+            endpoint=f"http://127.0.0.1:{nobody.getsockname()[1]}",
+            region="us-east-1",
+            access_key="a",
+            secret_key="b",
+        )
+        settings.STORAGES = {**settings.STORAGES, "default": bucket}
+        response = upload(client, ANN, picture())
+    assert (response.status_code, response["Retry-After"]) == (503, "1")
+    assert response.json() == {"error": LEGACY_FAILURE}
+    assert Profile.objects.get(pk=ANN).image == "profiles/a.jpg"
 
 
 @pytest.mark.parametrize("profile_id", [NOBODY, "x"])

@@ -20,7 +20,7 @@ from django.db import transaction
 from django.db.models.functions import Now
 from PIL import Image, ImageOps
 
-from atelier.core.errors import Invalid
+from atelier.core.errors import Invalid, Unavailable
 from users.models import Profile
 from users.services.profiles import UnknownProfile
 from users.services.search import mark_profile
@@ -59,12 +59,19 @@ class ImageTooLarge(Invalid):
         )
 
 
+class StorageUnavailable(Unavailable):
+    code = "storage_unavailable"
+
+    def __init__(self) -> None:
+        super().__init__("Pictures cannot be stored at the moment. Try again shortly.")
+
+
 def store_image(*, tenant_id: UUID, profile_id: UUID, content: bytes | IO[bytes], by: str) -> str:
     """Make the picture that of a live profile, in place of an earlier one; its URL.
 
     A transaction of its own, which locks the profile's row. The earlier picture goes after the
-    commit; what was stored goes when it fails. Raises UnknownProfile, NotAnImage, ImageTooLarge.
-    Takes up to a second of CPU, and waits for other pictures of this process.
+    commit; what was stored goes when it fails. Raises UnknownProfile, NotAnImage, ImageTooLarge and
+    StorageUnavailable. Takes up to a second of CPU, and waits for other pictures of this process.
     """
     # Somebody else's id shall not cost a decoding.
     if not Profile.objects.live().of_tenant(tenant_id).filter(pk=profile_id).exists():
@@ -188,8 +195,12 @@ def _new_name(ending: str) -> str:
 
 def _save(name: str, pictures: Mapping[int, bytes]) -> None:
     names = {LONGEST_SIDE: name, **thumbnail_names(name)}
-    for side, content in pictures.items():
-        default_storage.save(names[side], ContentFile(content))
+    try:
+        for side, content in pictures.items():
+            default_storage.save(names[side], ContentFile(content))
+    # Each storage has errors of its own.
+    except Exception as error:
+        raise StorageUnavailable from error
 
 
 def _replace(tenant_id: UUID, profile_id: UUID, name: str, by: str) -> str:
