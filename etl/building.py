@@ -89,6 +89,10 @@ class Definition:
     def is_key(self) -> bool:
         return self.sort == "key"
 
+    @property
+    def is_of_words(self) -> bool:
+        return " USING gin " in self.create
+
 
 def definitions(table: str) -> list[Definition]:
     """Keys first, then indexes and triggers."""

@@ -42,6 +42,8 @@ IMPORT_LOCK, LANE_LOCK = 0x61746C72, 0x61746C73
 
 # What a step costs for each byte of its file, as measured, the reading of it being 1.
 PRIMARY_COST, INDEX_COST, KEY_COST, COMPARE_COST, COUNT_COST = 0.3, 0.4, 0.3, 0.6, 0.2
+# Of an index of words, which is to be begun before all others.
+WORDS_COST = 3.0
 # Of a file whose pairs are looked up in the live table.
 PAIRS_COST = 3.0
 UNKNOWN_BYTES = 100_000_000
@@ -415,6 +417,8 @@ class Import:
                 cost = size * PRIMARY_COST
                 keys.append(Task("index", about, made, after=before, uses=uses, cost=cost))
             elif definition.sort == "index":
+                if definition.is_of_words:
+                    cost = size * WORDS_COST
                 others.append(Task("index", about, made, after=keys or before, cost=cost))
             else:
                 others.append(Task("guard", about, made, after=keys or before, uses=uses))
