@@ -17,6 +17,8 @@ from psycopg.pq import ConnStatus, DiagnosticField, ExecStatus, TransactionStatu
 from psycopg.pq.abc import PGconn, PGresult
 
 _FORGOTTEN = b"26000"  # the SQLSTATE of a prepared statement that does not exist
+# Told to end by an administrator, by the crash of another process, or while it starts.
+_FAREWELLS = {"57P01", "57P02", "57P03"}
 _numbers = count(1)
 _NAMED = re.compile(r"%\((\w+)\)s")
 
@@ -48,8 +50,8 @@ def fetch_json(statement: str, params: Mapping[str, Any]) -> bytes | None:
     with database.wrap_database_errors:
         try:
             result = _execute(database, compiled, values)
-        except psycopg.OperationalError:
-            if database.in_atomic_block or not _is_dead(database):
+        except psycopg.OperationalError as error:
+            if database.in_atomic_block or not (_is_dead(database) or _is_farewell(error)):
                 raise
             database.close()
             result = _execute(database, compiled, values)
@@ -118,8 +120,9 @@ def _execute(
         result = server.exec_prepared(statement.name, values)
         if result.error_field(DiagnosticField.SQLSTATE) != _FORGOTTEN:
             return _checked(server, result)
-        # After a ROLLBACK psycopg lets go of everything prepared, ours included.
-        known.clear()
+        # After a ROLLBACK psycopg lets go of everything prepared, ours included, but with its next
+        # statement only: others may have been prepared since.
+        known.discard(statement.name)
     _checked(server, server.prepare(statement.name, statement.text))
     known.add(statement.name)
     return _checked(server, server.exec_prepared(statement.name, values))
@@ -128,10 +131,16 @@ def _execute(
 def _checked(server: PGconn, result: PGresult) -> PGresult:
     if result.status in {ExecStatus.TUPLES_OK, ExecStatus.COMMAND_OK}:
         return result
-    if server.status != ConnStatus.OK:
-        # libpq says so itself, without the code that would tell the kind of error.
+    if server.status != ConnStatus.OK or not result.error_field(DiagnosticField.SQLSTATE):
+        # libpq says so itself, without the code that would tell the kind of error, and perhaps
+        # before it notes the connection's end.
         raise psycopg.OperationalError(result.get_error_message())
     raise error_from_result(result)
+
+
+def _is_farewell(error: psycopg.OperationalError) -> bool:
+    """Whether the server ended the session: by saying so, or without a word."""
+    return error.sqlstate is None or error.sqlstate in _FAREWELLS
 
 
 def _is_dead(database: BaseDatabaseWrapper) -> bool:

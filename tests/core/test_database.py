@@ -118,6 +118,16 @@ def test_a_rollback_which_makes_psycopg_forget_statements_costs_no_read():
     assert len(prepared()) >= 1
 
 
+def test_what_was_prepared_after_statements_were_forgotten_stays_known():
+    later = "SELECT %(first)s::text || 'later'"
+    fetch_json(ECHO, {"first": 1, "second": 2})
+    with connection.cursor() as cursor:
+        cursor.execute("DEALLOCATE ALL")
+    for _ in range(2):
+        assert fetch_json(later, {"first": 1}) == b"1later"
+        assert fetch_json(ECHO, {"first": 1, "second": 2}) == b"121"
+
+
 def test_statements_that_somebody_deallocated_cost_no_read():
     fetch_json(ECHO, {"first": 1, "second": 2})
     with connection.cursor() as cursor:
