@@ -8,7 +8,7 @@ import threading
 import time
 from collections.abc import Sequence
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import uuid4
 
 import structlog
@@ -30,11 +30,21 @@ TIMEOUT_SECONDS = 0.1
 FULL = 0.75
 MEMORY_KNOWN_SECONDS = 1.0
 
+
+class Tags(NamedTuple):
+    """The tags of `epoch` and of a scope; `is_new` where one was just made, so that nothing can be
+    stored under them yet."""
+
+    epoch: str
+    scope: str
+    is_new: bool
+
+
 breaker = Breaker()
 _here = threading.local()
 
 
-def current_tags(scope: str, *, seconds: int) -> tuple[str, str] | None:
+def current_tags(scope: str, *, seconds: int) -> Tags | None:
     """The tags of `epoch` and of the scope as of now; those that are missing are made.
 
     None where nothing may be read from a cache or stored in it: a writer is about to commit, the
@@ -59,18 +69,19 @@ def current_tags(scope: str, *, seconds: int) -> tuple[str, str] | None:
     return tags
 
 
-def _ask(connection: AbstractConnection, scope: str, seconds: int) -> tuple[str, str] | None:
+def _ask(connection: AbstractConnection, scope: str, seconds: int) -> Tags | None:
     keys = ["alive", key_of(EPOCH), key_of(scope)]
     alive, epoch, tag = _exchange(connection, [["MGET", *keys]])[0]
     if alive is None or alive != connection.run:  # type: ignore[attr-defined]
         return None
-    if epoch is None or tag is None:
+    is_new = epoch is None or tag is None
+    if is_new:
         if not _has_room(connection):
             return None
         alive, epoch, tag = _mint(connection, keys, [alive, epoch, tag], seconds)
         if alive is None or alive != connection.run:  # type: ignore[attr-defined]
             return None
-    return (epoch, tag) if _is_tag(epoch) and _is_tag(tag) else None
+    return Tags(epoch, tag, is_new) if _is_tag(epoch) and _is_tag(tag) else None
 
 
 def _is_tag(value: str | None) -> bool:
