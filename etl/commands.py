@@ -168,8 +168,8 @@ class ImportCommand(BaseCommand):
         except KeyboardInterrupt:
             raise CommandError(f"Interrupted. {NOTHING_CHANGED}") from None
         except (*DATABASE_FAILURES, OSError) as error:
-            said = str(error).strip()
-            raise CommandError(f"The import failed: {said} {NOTHING_CHANGED}") from error
+            said = " ".join(str(error).split()).removesuffix(".")
+            raise CommandError(f"The import failed: {said}. {NOTHING_CHANGED}") from error
 
     def _summarise(self, run: ImportRun, reports: Sequence[FileReport]) -> None:
         self.stdout.write(summary(reports))

@@ -5,42 +5,56 @@ import pickle
 import signal
 import time
 import traceback
+from contextlib import suppress
 from multiprocessing.connection import Connection
 from typing import Any
 
 SECONDS_BETWEEN_TICKS = 0.1
 
 
+class Alone(Exception):
+    """The importing process has ended."""
+
+
 def serve(pipe: Connection, database: dict[str, Any]) -> None:
     """Carry out orders until there are no more; `database` says where they are to go."""
     # An interrupt is the importing process's to deal with: it ends this one.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
     import django
 
     django.setup()
 
     from django.db import connection
 
-    from etl.importing import prepare_lane
-
     connection.settings_dict.update(database)
     # Visitors go first: it runs when nobody else wants the core.
     os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
-    pipe.send("ready")
+    # Without an importing process there is nothing left to do.
+    with suppress(EOFError, ConnectionError):
+        pipe.send("ready")
+        _serve(pipe)
+    connection.close()
+
+
+def _serve(pipe: Connection) -> None:
+    from django.db import connection
+
+    from etl.importing import prepare_lane
+
     while True:
-        try:
-            order = pipe.recv()
-        except EOFError:
-            break
+        order = pipe.recv()
+        if order is None:
+            # Told to stop after it was done.
+            continue
         try:
             if connection.connection is None:
                 prepare_lane()
             pipe.send(_carry_out(order, pipe))
-        except BrokenPipeError:
-            break
+        except Alone:
+            return
         except BaseException as error:  # the importing process raises it again
             pipe.send(_portable(error))
-    connection.close()
 
 
 def _carry_out(order: Any, pipe: Connection) -> Any:
@@ -50,6 +64,7 @@ def _carry_out(order: Any, pipe: Connection) -> Any:
     from etl.memory import peak_bytes
     from etl.readers import Filled, Progressed
     from etl.sources import Text
+    from etl.tasks import Stopped
 
     kind = KINDS[order.kind]
     staged = staging.open_file(kind, order.source, (kind,), Text(order.source, order.encoding))
@@ -61,9 +76,14 @@ def _carry_out(order: Any, pipe: Connection) -> Any:
 
     def tick(staged: staging.Staged) -> None:
         nonlocal told_at
-        if time.monotonic() - told_at > SECONDS_BETWEEN_TICKS:
-            pipe.send(Progressed(staged.taken, staged.report))
-            told_at = time.monotonic()
+        try:
+            if pipe.poll():
+                raise Stopped
+            if time.monotonic() - told_at > SECONDS_BETWEEN_TICKS:
+                pipe.send(Progressed(staged.taken, staged.report))
+                told_at = time.monotonic()
+        except ConnectionError as error:
+            raise Alone from error
 
     staging.fill(
         staged,

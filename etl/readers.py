@@ -5,9 +5,11 @@ own, with a session of its own, does all of `staging.fill`, while the lane waits
 """
 
 import multiprocessing
+import signal
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 
@@ -22,6 +24,8 @@ from etl.staging import Staged
 
 # How often a lane looks up while its reader has nothing to tell.
 CHECK_SECONDS = 0.2
+# How long a reader may take to do what it is told.
+PATIENCE_SECONDS = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,12 +138,19 @@ class Readers:
     def _wait(
         reader: "_Reader", order: Order, staged: Staged, tick: Callable[[Staged], None]
     ) -> Filled:
+        def look_up() -> None:
+            try:
+                tick(staged)
+            except Exception:
+                reader.stop()
+                raise
+
         try:
             reader.wait_ready(partial(tick, staged))
             reader.told.send(order)
             while True:
                 if not reader.told.poll(CHECK_SECONDS):
-                    tick(staged)
+                    look_up()
                     continue
                 told = reader.told.recv()
                 if isinstance(told, Filled):
@@ -147,9 +158,12 @@ class Readers:
                 if isinstance(told, BaseException):
                     raise told
                 staged.taken, staged.report = told.taken, told.report
-                tick(staged)
+                look_up()
         except (EOFError, ConnectionError) as error:
-            raise ReaderLost(f"The process that read {staged.source.name} has ended.") from error
+            raise ReaderLost(
+                f"The process that read {staged.source.name} {reader.fate()}. Import again with"
+                " --resume: what was read is kept."
+            ) from error
 
     @contextmanager
     def _borrowed(self) -> Iterator["_Reader"]:
@@ -178,7 +192,12 @@ class _Reader:
         self._process = context.Process(
             target=reader_process.serve, args=(given, database), daemon=True
         )
-        self._process.start()
+        # An interrupt of the terminal reaches it too, perhaps before it can say that it minds none.
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        try:
+            self._process.start()
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
         given.close()
         self._is_ready = False
 
@@ -198,8 +217,28 @@ class _Reader:
             else:
                 check()
 
+    def stop(self) -> None:
+        """Have it store what it has rejected so far, and wait for that, but not for long."""
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        with suppress(OSError, EOFError):
+            self.told.send(None)
+            while self.told.poll(max(0.0, deadline - time.monotonic())):
+                if not isinstance(self.told.recv(), Progressed):
+                    break
+
+    def fate(self) -> str:
+        """What became of it, of which nothing was heard any more."""
+        self._process.join(PATIENCE_SECONDS)
+        code = self._process.exitcode
+        if code is not None and code < 0:
+            return f"was ended by signal {-code} ({signal.Signals(-code).name})"
+        return "has ended"
+
     def end(self) -> None:
         """End it at once; what it has not committed is undone."""
         self.told.close()
         self._process.terminate()
+        self._process.join(PATIENCE_SECONDS)
+        # One that somebody has stopped hears nothing else.
+        self._process.kill()
         self._process.join()

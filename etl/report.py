@@ -155,10 +155,12 @@ class RejectsFile:
         if self._stream.closed:
             return
         try:
-            self._stream.flush()
-            os.fsync(self._stream.fileno())
-        finally:
-            self._stream.close()
+            with self._stream:
+                self._stream.flush()
+                os.fsync(self._stream.fileno())
+        except OSError:
+            self._partial.unlink()
+            raise
         if self.count:
             self._partial.replace(self.path)
         else:

@@ -290,6 +290,8 @@ def rejected_lines(run: ImportRun) -> Any:
 
 
 def can_resume(run: ImportRun) -> bool:
-    """Whether `--resume` would go on with this run."""
+    """Whether `--resume` would go on with this run, unless it is still going on itself."""
     last = ImportRun.objects.order_by("-id").first()
-    return last is not None and last.pk == run.pk and run.status in ENDED_EARLY
+    # One that was killed is `running` till the next run finds out.
+    stopped = {*ENDED_EARLY, Status.RUNNING}
+    return last is not None and last.pk == run.pk and run.status in stopped

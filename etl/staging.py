@@ -9,7 +9,7 @@ import tempfile
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import IO, Self
 
@@ -28,6 +28,7 @@ from etl.models import ImportFile, ImportReject
 from etl.reading import Contested, Reader, Reject, Repeat, kind_by_header, read_header
 from etl.report import FileReport, Unaccounted
 from etl.sources import Found, Source, Text, names_of
+from etl.tasks import DATABASE_FAILURES
 
 SCHEMA = "etl"
 # Lines that are set aside are kept in memory up to here, on disk beyond.
@@ -158,11 +159,29 @@ def fill(
     changed. New ones are stored for the run unless told otherwise. `tick` is called after every
     block.
     """
+    with spooled() as rejects, keeping_rejects(staged, file, rejects):
+        _fill(
+            staged, file, rejects, is_successor=is_successor, known=known, tick=tick, stores=stores
+        )
+    staged.file = file
+    staged.text.close()
+    return staged.report.accepted
+
+
+def _fill(
+    staged: Staged,
+    file: ImportFile,
+    rejects: IO[bytes],
+    *,
+    is_successor: bool,
+    known: Mapping[str, Known],
+    tick: Callable[[Staged], None],
+    stores: bool,
+) -> None:
     live = staged.kind.table
     with (
         transaction.atomic(),
         connection.cursor() as cursor,
-        spooled() as rejects,
         spooled() as rest,
         ExitStack() as stack,
     ):
@@ -204,9 +223,30 @@ def fill(
         file.save()
         if not is_successor:
             cursor.execute(f"ANALYZE {staged.table}")
-    staged.file = file
-    staged.text.close()
-    return staged.report.accepted
+
+
+@contextmanager
+def keeping_rejects(staged: Staged, file: ImportFile, rejects: IO[bytes]) -> Iterator[None]:
+    """Where the file cannot be read to its end, what was rejected of it so far is stored, with an
+    account of the lines that were decided of."""
+    try:
+        yield
+    except Exception:
+        if staged.report.rejected:
+            _store_rejects(staged, file, rejects)
+        raise
+
+
+def _store_rejects(staged: Staged, file: ImportFile, rejects: IO[bytes]) -> None:
+    staged.report.write_to(file)
+    file.read = file.accepted + file.duplicate + file.rejected
+    with (
+        suppress(*DATABASE_FAILURES, OSError),
+        transaction.atomic(),
+        connection.cursor() as cursor,
+    ):
+        file.save(force_insert=True)
+        copy_spool(cursor, rejects, COPY_REJECTS)
 
 
 def _nothing(stretch: int) -> None:

@@ -25,6 +25,7 @@ from etl.staging import (
     Staged,
     copy_blocks,
     copy_spool,
+    keeping_rejects,
     refuse_changed,
     spooled,
     write_reject,
@@ -107,7 +108,12 @@ def stage(
     command = (
         f"COPY {people.staged} (line, span, {', '.join(columns)}) FROM STDIN (FORMAT csv, NULL '')"
     )
-    with transaction.atomic(), connection.cursor() as cursor, spooled() as rejects:
+    with (
+        spooled() as rejects,
+        keeping_rejects(staged, file, rejects),
+        transaction.atomic(),
+        connection.cursor() as cursor,
+    ):
         file.save()
         typed = ", ".join(f"{name} {sql}" for name, sql in people.columns())
         cursor.execute(

@@ -57,6 +57,19 @@ def test_accounts_rejects_and_rows_are_those_of_one_process(import_command, tmp_
 
 
 @pytest.mark.usefixtures("apart")
+def test_the_lines_that_were_too_many_are_kept(import_command, tmp_path):
+    generate(tmp_path, products=300, seed=5)
+    path = tmp_path / "rejects.csv"
+    outcome = import_command("import_products", tmp_path, max_errors="1", rejects=path)
+    assert outcome.code == 1, outcome.stderr
+    assert "--max-errors allows 1." in outcome.stderr
+    assert len(rejects()) > 1
+    # Some originals go over several lines.
+    assert path.read_bytes().count(b'.csv",') == len(rejects())
+    assert not Product.objects.exists()
+
+
+@pytest.mark.usefixtures("apart")
 def test_absent_rows_are_deleted_but_not_those_of_rejected_lines(import_command, dataset):
     import_command("import_all", dataset.write())
     first = dataset.rows["product"][0]
@@ -95,7 +108,7 @@ def test_one_that_is_killed_ends_the_import_and_changes_nothing(
         patch.setattr(readers.Readers, "_wait", staticmethod(kill_then_wait))
         outcome = import_command("import_all", dataset.write())
     assert outcome.code == 1
-    assert "The process that read product.csv has ended. Nothing was changed." in outcome.stderr
+    assert "product.csv was ended by signal 9 (SIGKILL). Import again" in outcome.stderr
     assert table_contents() == before
     assert import_command("import_all", dataset.folder).code == 0
     assert Product.objects.get(pk=1).name == "Other"

@@ -87,6 +87,11 @@ class Command(BaseCommand):
             self.stdout.write(summary(reports))
         if can_resume(run):
             self.stdout.write(f"`manage.py import_runs resume {run.pk}` goes on with it.")
+            if run.options.get("max_errors"):
+                self.stdout.write(
+                    f"It keeps --max-errors {run.options['max_errors']};"
+                    f" `manage.py {run.command} ... --resume` takes another limit."
+                )
 
     def _resume(self, run: ImportRun) -> None:
         if not can_resume(run):
