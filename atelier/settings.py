@@ -144,6 +144,7 @@ PASSWORD_HASHERS = [
     "users.hashers.SecretHasher",
 ]
 LOGIN_URL = "admin:login"
+LOGIN_REDIRECT_URL = "admin:index"
 # History is for looking at.
 SIMPLE_HISTORY_REVERT_DISABLED = True
 

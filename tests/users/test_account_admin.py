@@ -41,6 +41,11 @@ def test_accounts_are_found_by_userid_and_by_address(staff, account):
         assert found(staff.get(LIST, {"q": term})) == expected, term
 
 
+@pytest.mark.parametrize(("address", "status"), [("192.0.2.7", 200), ("x", 400), ("999", 400)])
+def test_a_query_by_what_is_no_address_is_refused(staff, account, address, status):
+    assert staff.get(LIST, {"ip": address}).status_code == status
+
+
 def test_the_list_counts_nothing_and_asks_as_often_for_fifty(
     staff, account, django_assert_max_num_queries
 ):

@@ -147,3 +147,10 @@ def test_f25_a_list_takes_the_same_queries_for_many_rows(
     with django_assert_max_num_queries(10):
         page = admin_client.get(reverse(f"admin:{model}_changelist"))
     assert page.status_code == 200
+
+
+def test_who_signs_in_without_having_asked_for_a_page_comes_to_the_index(client):
+    UserFactory(username="ada", password="only-for-tests-1")
+    given = {"username": "ada", "password": "only-for-tests-1"}
+    response = client.post("/admin/login/", given)
+    assert (response.status_code, response["Location"]) == (302, "/admin/")

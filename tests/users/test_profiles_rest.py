@@ -7,6 +7,7 @@ from django.db import connection
 from tests.factories.users import AccountFactory, ProfileFactory, TenantFactory, bearer, give_token
 from tests.users.profiles import ANN, BO, NOBODY, ann_and_bo, send
 from users.models import Profile
+from users.services import tokens
 from users.sql import profiles as sql
 
 pytestmark = pytest.mark.django_db
@@ -51,9 +52,11 @@ def test_a_profile_of_which_little_is_known(client, people, golden):
     assert client.get(f"/profiles/{BO}/").content == golden("profile_detail_bare")
 
 
-def test_a_profile_costs_one_query(client, people, django_assert_num_queries):
+def test_a_profile_costs_one_query(client, people, django_assert_num_queries, monkeypatch):
     token = bearer(give_token())
     client.get(f"/profiles/{ANN}", headers=token)
+    # Twice a second there is one more, for revoked tokens.
+    monkeypatch.setattr(tokens, "NEWS_SECONDS", 60)
     with django_assert_num_queries(1):
         assert client.get(f"/profiles/{ANN}", headers=token).status_code == 200
 
@@ -282,7 +285,6 @@ def test_the_deleted_are_in_no_list(client, people):
         ({"is_active": "true"}, 13),
         ({"profile_type": "personal"}, 14),
         ({"profile_type": "work"}, 0),
-        ({"city": ""}, 14),
     ],
 )
 def test_filters_narrow_the_list(client, crowd, query, number):
@@ -325,6 +327,12 @@ def test_a_page_looks_at_so_many_and_leads_on(client, crowd, monkeypatch):
         {"emali": "a@b.c"},
         {"tenant": "north"},
         {"deleted_at": ""},
+        {"city": ""},
+        {"email": " "},
+        {"account": ""},
+        {"is_active": ""},
+        {"is_active": "0"},
+        {"is_active": "maybe"},
     ],
 )
 def test_f12_f13_a_query_that_cannot_be_read_is_400(client, people, query):

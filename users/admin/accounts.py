@@ -35,12 +35,12 @@ class AccountAdmin(PublishedModelAdmin):
     )
     readonly_fields = ("userid", "region", "created_at", "updated_at", "last_login_at")
 
+    def lookup_allowed(self, lookup: str, value: str, request: HttpRequest) -> bool:
+        is_readable = not lookup.startswith("ip") or _is_address(value)
+        return is_readable and super().lookup_allowed(lookup, value, request)
+
     def search_words(self, queryset: models.QuerySet, words: str) -> models.QuerySet:
-        try:
-            validate_ipv46_address(words)
-        except ValidationError:
-            return queryset.none()
-        return queryset.filter(ip=words)
+        return queryset.filter(ip=words) if _is_address(words) else queryset.none()
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
@@ -64,3 +64,11 @@ class AccountAdmin(PublishedModelAdmin):
                 ip=obj.ip,
                 subscription_status=SubscriptionStatus(obj.subscription_status),
             )
+
+
+def _is_address(text: str) -> bool:
+    try:
+        validate_ipv46_address(text)
+    except ValidationError:
+        return False
+    return True

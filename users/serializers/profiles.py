@@ -270,10 +270,10 @@ def page_of(query: QueryDict) -> dict[str, Any]:
 
 
 def filters_of(query: Mapping[str, Any], filters: FilterSet) -> dict[str, Any]:
-    """What each filter asks for, those that ask for nothing left out.
+    """What each filter of the query asks for.
 
-    ValidationError for what cannot be read, and for a name that is no filter: an answer that
-    ignored one would hold people who were not asked for.
+    ValidationError for what cannot be read or is empty, and for a name that is no filter: an answer
+    that ignored one would hold people who were not asked for.
     """
     known = {*filters.filters, "after", "limit"}
     unknown = {name: ["Unknown parameter."] for name in query if name not in known}
@@ -281,5 +281,8 @@ def filters_of(query: Mapping[str, Any], filters: FilterSet) -> dict[str, Any]:
         raise ValidationError(unknown)
     if not filters.is_valid():
         raise ValidationError({name: list(errors) for name, errors in filters.errors.items()})
-    chosen = filters.form.cleaned_data
-    return {name: value for name, value in chosen.items() if value not in (None, "")}
+    chosen = {name: filters.form.cleaned_data[name] for name in filters.filters if name in query}
+    unread = [name for name, value in chosen.items() if value in (None, "")]
+    if unread:
+        raise ValidationError({name: ["This is no value of it."] for name in unread})
+    return chosen
