@@ -17,8 +17,6 @@ from psycopg.pq import ConnStatus, DiagnosticField, ExecStatus, TransactionStatu
 from psycopg.pq.abc import PGconn, PGresult
 
 _FORGOTTEN = b"26000"  # the SQLSTATE of a prepared statement that does not exist
-# Told to end by an administrator, by the crash of another process, or while it starts.
-_FAREWELLS = {"57P01", "57P02", "57P03"}
 _numbers = count(1)
 _NAMED = re.compile(r"%\((\w+)\)s")
 
@@ -51,7 +49,9 @@ def fetch_json(statement: str, params: Mapping[str, Any]) -> bytes | None:
         try:
             result = _execute(database, compiled, values)
         except psycopg.OperationalError as error:
-            if database.in_atomic_block or not (_is_dead(database) or _is_farewell(error)):
+            # A server that crashed says nothing, not even a code.
+            is_lost = error.sqlstate is None or _is_dead(database)
+            if database.in_atomic_block or not is_lost:
                 raise
             database.close()
             result = _execute(database, compiled, values)
@@ -136,11 +136,6 @@ def _checked(server: PGconn, result: PGresult) -> PGresult:
         # before it notes the connection's end.
         raise psycopg.OperationalError(result.get_error_message())
     raise error_from_result(result)
-
-
-def _is_farewell(error: psycopg.OperationalError) -> bool:
-    """Whether the server ended the session: by saying so, or without a word."""
-    return error.sqlstate is None or error.sqlstate in _FAREWELLS
 
 
 def _is_dead(database: BaseDatabaseWrapper) -> bool:

@@ -1,11 +1,16 @@
 """The reads below Django's cursor: prepared once, and as safe as the cursor was."""
 
+import os
+import signal
+
+import psycopg
 import pytest
 from django.db import DataError, OperationalError, ProgrammingError, connection, transaction
 from django.test.utils import CaptureQueriesContext
 
 from atelier.core.database import fetch_json
 from tests.threads import Aside
+from tests.waiting import wait_until
 
 ECHO = "SELECT %(first)s::text || %(second)s::text || %(first)s::text"
 BACKEND = "SELECT pg_backend_pid()::text || %(nothing)s::text"
@@ -92,6 +97,30 @@ def test_a_session_that_the_database_ended_costs_no_read():
     ended = backend()
     end(ended)
     assert backend() != ended
+
+
+def test_a_crash_of_the_server_costs_no_read():
+    lost = backend()
+    with psycopg.connect(**connection.get_connection_params()) as witness:
+        os.kill(lost, signal.SIGQUIT)
+        wait_until(lambda: not answers(witness), "the server to end all its sessions")
+    wait_until(accepts, "the server to come back")
+    assert backend() != lost
+
+
+def answers(session):
+    try:
+        return bool(session.execute("SELECT 1"))
+    except psycopg.OperationalError:
+        return False
+
+
+def accepts():
+    try:
+        psycopg.connect(**connection.get_connection_params()).close()
+    except psycopg.OperationalError:
+        return False
+    return True
 
 
 def test_a_session_that_ends_within_a_transaction_is_an_error():
