@@ -162,7 +162,7 @@ class Readers:
         except (EOFError, ConnectionError) as error:
             raise ReaderLost(
                 f"The process that read {staged.source.name} {reader.fate()}. Import again with"
-                " --resume: what was read is kept."
+                " --resume: files that were read to their end are kept."
             ) from error
 
     @contextmanager

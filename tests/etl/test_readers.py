@@ -5,6 +5,7 @@ import signal
 import subprocess
 
 import pytest
+from django.db import connection
 
 from etl import readers
 from etl.dataset import generate
@@ -125,6 +126,28 @@ def test_none_outlives_an_import_that_is_ended(transactional_db, tmp_path, numbe
     wait_until(lambda: not alive(readers_of_it), "its readers to end")
     wait_for_the_server()
     assert not Product.objects.exists()
+
+
+def test_what_was_rejected_before_an_interrupt_is_kept(transactional_db, tmp_path):
+    generate(tmp_path / "set", products=3000, seed=3)
+    path = tmp_path / "rejects.csv"
+    process = start_import("import_all", tmp_path / "set", "--rejects", str(path))
+    wait_until(lambda: reading() > 0, "a reader to be at work")
+    process.send_signal(signal.SIGINT)
+    process.communicate()
+    assert process.returncode == 1
+    assert path.read_bytes().count(b'.csv",') == len(rejects()) > 0
+    assert not Product.objects.exists()
+
+
+def reading() -> int:
+    """Sessions of others that fill a table of the reviews, which the largest file is of."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT count(*) FROM pg_stat_activity"
+            " WHERE state = 'active' AND query LIKE 'COPY etl.reviews_characteristicreview%'"
+        )
+        return cursor.fetchone()[0]
 
 
 def children_of(pid: int) -> list[int]:
