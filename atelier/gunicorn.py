@@ -4,14 +4,19 @@ An instance differs from the others only by its environment: ``WEB_BIND`` says w
 """
 
 import gc
+import importlib
 import os
 from pathlib import Path
 from typing import Any
 
 from gunicorn.glogging import Logger  # type: ignore[import-untyped]
 
-from atelier import responder
+from atelier import responder, worker
 from atelier.core.logging import json_handlers
+
+# This file is read again on HUP, by a master that has imported them long before.
+for module in (responder, worker):
+    importlib.reload(module)
 
 wsgi_app = "atelier.wsgi:application"
 bind = os.environ.get("WEB_BIND", "127.0.0.1:8001")
@@ -19,8 +24,9 @@ proc_name = os.environ.get("WEB_NAME", "atelier")
 pidfile = os.environ.get("WEB_PIDFILE") or None
 
 # Threads, because they keep nginx's connections open: a sync worker closes each and waits until
-# nginx has done so too (docs/adr/0007-workers.md). Each thread has a database connection.
-worker_class = "gthread"
+# nginx has done so too (docs/adr/0007-workers.md), and without a hand-over between them
+# (docs/adr/0014-own-worker.md). Each thread has a database connection.
+worker_class = worker.EpollWorker
 workers = int(os.environ.get("WEB_WORKERS", "1"))
 threads = int(os.environ.get("WEB_THREADS", "2"))
 backlog = 512

@@ -26,6 +26,14 @@ class WholeResponse(wsgi.Response):
     sock: Any
     _head = b""
 
+    def default_headers(self) -> list[str]:
+        """Without Date and Server: nginx sends its own and passes none of ours on."""
+        lines = [f"HTTP/{self.req.version[0]}.{self.req.version[1]} {self.status}\r\n"]
+        lines.append(f"Connection: {'close' if self.should_close() else 'keep-alive'}\r\n")
+        if self.chunked:
+            lines.append("Transfer-Encoding: chunked\r\n")
+        return lines
+
     def send_headers(self) -> None:
         if self.headers_sent:
             return

@@ -1,4 +1,4 @@
-"""Reproduces the figures of the decisions 6 to 8 in docs/adr.
+"""Reproduces the figures of the decisions 6 to 8 and 14 in docs/adr.
 
 `python -m tests.bench.variants drivers` times the same statement through Django's cursor,
 psycopg's and `fetch_json`. `documents` compares live styles with a stored document per product, in
@@ -31,6 +31,7 @@ from atelier.core.database import fetch_json  # noqa: E402
 from products import sql  # noqa: E402
 from products.models import Product  # noqa: E402
 from stack.testing import TestStack  # noqa: E402
+from tests.load.__main__ import site_seconds  # noqa: E402
 
 TURNS = 7
 READS = 2000
@@ -43,6 +44,8 @@ WORKERS = {
     "threads, 3 x 1 x 2": ("1", "--worker-class gthread --threads 2"),
     "threads, 3 x 1 x 4": ("1", "--worker-class gthread --threads 4"),
     "threads, 3 x 2 x 2": ("2", "--worker-class gthread --threads 2"),
+    "own, 3 x 1 x 2": ("1", "--threads 2"),
+    "own, 3 x 1 x 1": ("1", "--threads 1"),
 }
 LOAD = """
 import http from 'k6/http';
@@ -52,7 +55,7 @@ export const options = {
         executor: 'constant-arrival-rate', rate: Number(__ENV.RATE), timeUnit: '1s',
         duration: '6s', preAllocatedVUs: 100, maxVUs: 300,
     }},
-    summaryTrendStats: ['med', 'p(95)', 'p(99)'],
+    summaryTrendStats: ['med', 'p(95)', 'p(99)', 'count'],
 };
 export default function () {
     http.get(`${__ENV.URL}/products/${1 + Math.floor(Math.random() * __ENV.LAST)}/styles`);
@@ -62,7 +65,7 @@ export function handleSummary({metrics}) {
     const dropped = metrics.dropped_iterations;
     return {stdout: [
         time.med, time['p(95)'], time['p(99)'], metrics.http_req_failed.values.passes,
-        dropped ? dropped.values.count : 0,
+        dropped ? dropped.values.count : 0, time.count,
     ].join(' ')};
 }
 """
@@ -144,9 +147,11 @@ def print_turns(ways: dict[str, Read]) -> None:
 
 
 def workers() -> None:
-    """Latency of styles at a fixed rate by kinds of workers, in three alternating rounds."""
+    """Latency of styles at a fixed rate by kinds of workers, and the CPU that nginx, instances and
+    PostgreSQL take for a request, in three alternating rounds."""
     rate, last = os.environ.get("RATE", "400"), last_id()
-    table = Table("workers", "P50", "P95", "P99, ms", "failed", "dropped", box=None)
+    figures = ("P50", "P95", "P99, ms", "failed", "dropped", "CPU, µs")
+    table = Table("workers", *figures, box=None)
     stacks: dict[str, TestStack] = {}
     try:
         for name, (count, arguments) in WORKERS.items():
@@ -158,10 +163,10 @@ def workers() -> None:
                 "DATABASE_URL": os.environ["DATABASE_URL"],
             }
             stacks[name] = TestStack(settings).start()
-            load(stacks[name].url, rate, last)
+            load(stacks[name], rate, last)
         for _ in range(3):
             for name, stack in stacks.items():
-                table.add_row(name, *load(stack.url, rate, last))
+                table.add_row(name, *load(stack, rate, last))
     finally:
         for stack in stacks.values():
             stack.stop()
@@ -169,16 +174,19 @@ def workers() -> None:
     Console().print(table)
 
 
-def load(url: str, rate: str, last: int) -> list[str]:
+def load(stack: TestStack, rate: str, last: int) -> list[str]:
+    before = site_seconds(stack.config)
     with tempfile.NamedTemporaryFile("w", suffix=".js") as script:
         script.write(LOAD)
         script.flush()
         k6 = [str(Path(sys.executable).with_name("k6")), "run", "--quiet", "--no-usage-report"]
-        given = ["-e", f"URL={url}", "-e", f"RATE={rate}", "-e", f"LAST={last}"]
+        given = ["-e", f"URL={stack.url}", "-e", f"RATE={rate}", "-e", f"LAST={last}"]
         done = subprocess.run(
             [*k6, *given, script.name], capture_output=True, text=True, check=True
         )
-    return [f"{float(figure):.1f}".removesuffix(".0") for figure in done.stdout.split()[-5:]]
+    *figures, requests = map(float, done.stdout.split()[-6:])
+    cost = (site_seconds(stack.config) - before) / requests * 1e6
+    return [f"{figure:.1f}".removesuffix(".0") for figure in (*figures, round(cost))]
 
 
 def last_id() -> int:
