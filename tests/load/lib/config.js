@@ -15,7 +15,7 @@ export const config = {
   warmup: seconds('WARMUP', '0'),
   // Virtual users, which is requests on their way at once; 0 follows from the rate
   vus: whole('VUS', 0),
-  // Products to draw from, by id, and how
+  // Products to draw from, by id, and how; the same of accounts
   products: whole('PRODUCTS', 10000, 1),
   draw: oneOf('DRAW', DRAWS),
   // Accounts to draw from: userids from 1 on

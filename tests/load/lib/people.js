@@ -6,13 +6,15 @@ import { config } from './config.js';
 
 const SETUP = { tags: { name: 'setup' }, responseType: 'text' };
 const PAGE = 100;
+export const ID_LENGTH = 36;
 // From all over the table: each page begins with another letter, somewhere in its order.
 const LETTERS = 'abcdefghijklmnoprstvwz';
 const PAGES = 40;
 const MOST_OFFSET = 10000;
 const SCOPES = 'accounts profiles:read';
 
-// { token, ids, words }: small, since every virtual user holds a copy.
+// { token, ids, words }: texts, because every virtual user is handed a copy, and thousands of values
+// in hundreds of copies would take k6 many seconds. Ids have ID_LENGTH letters each; words are lines.
 export function somePeople() {
   const token = newToken();
   const ids = [];
@@ -28,7 +30,7 @@ export function somePeople() {
   if (ids.length === 0) {
     throw new Error(`${config.url} has no profiles: import or create some.`);
   }
-  return { token, ids, words };
+  return { token, ids: ids.join(''), words: words.join('\n') };
 }
 
 // What people type: a whole name, the beginning of one, an address, a place.

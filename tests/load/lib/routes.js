@@ -12,11 +12,14 @@ import { checkShape } from './checks.js';
 import { config } from './config.js';
 import { place, uniform, zipf } from './draw.js';
 import { productFinder } from './ids.js';
+import { ID_LENGTH } from './people.js';
 import { checkEvery } from './scenarios.js';
 import { newVisitor } from './tokens.js';
 
 const LISTED_PAGES = 20;
 const PER_PAGE = 5;
+// Of the words to search for a virtual user takes this many letters.
+const WORDS_LENGTH = 4000;
 const JSON_BODY = { 'Content-Type': 'application/json' };
 
 const { get, put, post } = http;
@@ -44,10 +47,13 @@ export function begin(found) {
   run = mark;
   if (people !== null) {
     const { token, ids, words } = people;
-    const account = uniform(config.accounts);
-    drawAccount = () => 1 + account();
-    drawProfile = () => any(ids);
-    drawWord = () => any(words);
+    const account = ranks(config.accounts);
+    const spreadAccount = place(config.accounts);
+    drawAccount = () => 1 + spreadAccount(account());
+    const profile = uniform(ids.length / ID_LENGTH);
+    drawProfile = () => ids.substr(profile() * ID_LENGTH, ID_LENGTH);
+    const some = linesOf(words);
+    drawWord = () => any(some);
     bearer = { Authorization: `Bearer ${token}` };
   }
   if (products === null) {
@@ -55,13 +61,17 @@ export function begin(found) {
   }
   const { total } = products;
   const productAt = productFinder(products);
-  const rank = config.draw === 'zipf' ? zipf(total) : uniform(total);
+  const rank = ranks(total);
   const spread = place(total);
   drawProduct = () => productAt(spread(rank()));
   const page = zipf(Math.min(LISTED_PAGES, Math.ceil(total / PER_PAGE)));
   drawPage = () => 1 + page();
   const popular = zipf(Math.max(1, writable.length));
   drawWritten = () => writable[popular()];
+}
+
+function ranks(total) {
+  return config.draw === 'zipf' ? zipf(total) : uniform(total);
 }
 
 // A GET about one product; path(product id) is what is asked.
@@ -74,7 +84,7 @@ export function pageRead(name, share, path) {
   return reading(name, share, () => drawPage(), path);
 }
 
-// A GET about one account, all of them alike often.
+// A GET about one account.
 export function accountRead(name, share, path) {
   return { ...reading(name, share, () => drawAccount(), path, true), people: true };
 }
@@ -142,6 +152,13 @@ function reading(name, share, draw, path, isGuarded = false) {
 // Any other status counts as a failed request.
 function paramsOf(name, status) {
   return { tags: { name }, redirects: 0, responseCallback: http.expectedStatuses(status) };
+}
+
+// Some lines of a long text, from anywhere in it.
+function linesOf(text) {
+  const from = Math.floor(random() * Math.max(1, text.length - WORDS_LENGTH));
+  const lines = text.substr(from, WORDS_LENGTH).split('\n');
+  return lines.length > 2 ? lines.slice(1, -1) : text.split('\n');
 }
 
 function any(items) {
