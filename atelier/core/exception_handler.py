@@ -137,9 +137,16 @@ def _message(error: Exception) -> str:
     return "The service is busy. Try again shortly."
 
 
+CODES: dict[type[Exception], str] = {
+    Http404: "not_found",
+    PermissionDenied: "forbidden",
+    RequestDataTooBig: "too_large",
+}
+
+
 def _code(error: Exception) -> str:
     if isinstance(error, errors.AtelierError):
         return error.code
     if isinstance(error, exceptions.APIException):
         return str(error.default_code)
-    return {Http404: "not_found", PermissionDenied: "forbidden"}.get(type(error), "unavailable")
+    return CODES.get(type(error), "unavailable")

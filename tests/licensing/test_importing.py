@@ -242,7 +242,8 @@ def test_the_command_tells_where_an_address_is(table):
     call_command("whereis", "1.0.0.9", "::1", stdout=out)
     assert out.getvalue() == "1.0.0.9\tAU Australia\tranges geoip 1.0.0.0/24\n::1\tunknown\tnone\n"
     with pytest.raises(CommandError, match="x: This is no IP address"):
-        call_command("whereis", "x", stdout=out)
+        call_command("whereis", "x", "1.0.0.9", stdout=out)
+    assert out.getvalue().count("1.0.0.9\tAU Australia") == 2
 
 
 def test_an_account_that_is_written_adds_up(table):

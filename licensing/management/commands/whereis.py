@@ -12,11 +12,15 @@ class Command(BaseCommand):
         parser.add_argument("addresses", nargs="+", metavar="IP")
 
     def handle(self, *args: Any, **options: Any) -> None:
+        bad = []
         for address in options["addresses"]:
             try:
                 found = region_of(address)
             except InvalidAddress as error:
-                raise CommandError(f"{address}: {error.message}", returncode=1) from error
+                bad.append(f"{address}: {error.message}")
+                continue
             place = f"{found.region.code} {found.region.name}" if found.region else "unknown"
             why = f"{found.source} {found.network}".strip()
             self.stdout.write(f"{found.address}\t{place}\t{why}")
+        if bad:
+            raise CommandError("\n".join(bad), returncode=1)
