@@ -122,7 +122,19 @@ CACHES = {
             "IGNORE_EXCEPTIONS": True,
             "SERIALIZER": "django_redis.serializers.json.JSONSerializer",
         },
-    }
+    },
+    # Beside the tags, so that one round trip reads both: see atelier.core.lookups.
+    "lookup": {
+        "BACKEND": "django_redis.cache.RedisCache",
+        "LOCATION": REDIS_URL,
+        "KEY_PREFIX": "lookup",
+        "OPTIONS": {
+            "SOCKET_CONNECT_TIMEOUT": 0.05,
+            "SOCKET_TIMEOUT": 0.05,
+            "IGNORE_EXCEPTIONS": True,
+            "SERIALIZER": "atelier.core.lookups.TextSerializer",
+        },
+    },
 }
 # How long nginx may keep a public answer; a write makes it unreachable at once all the same.
 CACHE_SECONDS = env.integer("CACHE_SECONDS", default=300)

@@ -16,11 +16,12 @@ from stack.errors import StackError
 from stack.processes import run
 
 TEMPLATES = ("nginx", "maps", "upstream", "site", "errors", "headers", "proxy", "cache")
-MODULES = ("address", "cache", "tags")
+MODULES = ("address", "cache", "lookups", "tags")
 CACHE_LOG = 'log_by_lua_block { require("cache").log() }'
 NO_CACHE = "# CACHE_SECONDS=0: nothing is cached."
 # Tags outlive the answers stored under them; a tag that nobody asks for any more frees its memory.
 TAG_LIFETIMES = 4
+LOOKUP_SECONDS = 30 * 60
 # As the settings SECURE_HSTS_* say for the staff's pages.
 TRANSPORT_SECURITY = "max-age=31536000; includeSubDomains; preload"
 PRIMARY = "max_fails=3 fail_timeout=3s"
@@ -103,8 +104,14 @@ def _values(config: Config, nginx: Nginx, folder: Path) -> dict[str, str]:
         "cache_size": config.text("CACHE_SIZE", "1g"),
         "cache_log": CACHE_LOG if cache_seconds else NO_CACHE,
         "cache_include": f"include {folder}/cache.conf;" if cache_seconds else NO_CACHE,
+        "lookup_accounts": _lookups("accounts") if cache_seconds else NO_CACHE,
+        "lookup_profiles": _lookups("profiles") if cache_seconds else NO_CACHE,
         "lua_redis": _lua_table(
-            {**redis, "tag_ms": TAG_LIFETIMES * 1000 * max(cache_seconds, 1)},
+            {
+                **redis,
+                "tag_ms": TAG_LIFETIMES * 1000 * max(cache_seconds, 1),
+                "lookup_ms": 1000 * LOOKUP_SECONDS,
+            },
         ),
         "resolver": _resolver(str(redis["host"])),
         "nginx_sockets": str(config.nginx_sockets),
@@ -130,6 +137,14 @@ def _values(config: Config, nginx: Nginx, folder: Path) -> dict[str, str]:
         "rate_burst": str(config.number("RATE_BURST", 100)),
         "connection_limit": str(config.number("CONNECTION_LIMIT", 50, least=1)),
     }
+
+
+def _lookups(route: str) -> str:
+    """What answers look-ups of a route of lua/lookups.lua."""
+    return (
+        f'access_by_lua_block {{ require("lookups").access("{route}") }}\n'
+        '        header_filter_by_lua_block { require("lookups").header_filter() }'
+    )
 
 
 def _servers(config: Config) -> str:

@@ -168,13 +168,16 @@ class PublishedModelAdmin(QuickModelAdmin):
     opens no door: the form is going to be refused, and PostgreSQL refuses the write if not.
     """
 
+    # What a page's address or form says, as a key; None for what is none.
+    key_of: Callable[[str | None], Any] = staticmethod(id_of)
+
     def addition_scopes(self, request: HttpRequest) -> Iterable[str]:
         raise NotImplementedError
 
-    def change_scopes(self, object_id: int) -> Iterable[str]:
+    def change_scopes(self, object_id: Any) -> Iterable[str]:
         raise NotImplementedError
 
-    def deletion_scopes(self, ids: Collection[int]) -> Iterable[str]:
+    def deletion_scopes(self, ids: Collection[Any]) -> Iterable[str]:
         raise NotImplementedError
 
     def changeform_view(
@@ -193,7 +196,7 @@ class PublishedModelAdmin(QuickModelAdmin):
             return page()
         if object_id is None or "_saveasnew" in request.POST:
             return self._through_the_door(request, self.addition_scopes(request), page)
-        known = id_of(unquote(object_id))
+        known = self.key_of(unquote(object_id))
         return self._through_the_door(
             request, () if known is None else self.change_scopes(known), page
         )
@@ -204,7 +207,7 @@ class PublishedModelAdmin(QuickModelAdmin):
         def page() -> HttpResponse:
             return super(PublishedModelAdmin, self).delete_view(request, object_id, extra_context)
 
-        known = id_of(unquote(object_id))
+        known = self.key_of(unquote(object_id))
         if request.method != "POST" or known is None:
             return page()
         return self._through_the_door(request, self.deletion_scopes([known]), page)
@@ -220,7 +223,7 @@ class PublishedModelAdmin(QuickModelAdmin):
         confirmed = DELETE_SELECTED in request.POST.getlist("action") and "post" in request.POST
         if not confirmed:
             return page()
-        ids = {id_of(text) for text in request.POST.getlist(ACTION_CHECKBOX_NAME)} - {None}
+        ids = {self.key_of(text) for text in request.POST.getlist(ACTION_CHECKBOX_NAME)} - {None}
         scopes = self.deletion_scopes(sorted(key for key in ids if key is not None))
         return self._through_the_door(request, scopes, page)
 

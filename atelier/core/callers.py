@@ -4,6 +4,7 @@ A view asks `require(request, scope)` before it does anything. What a token is w
 the kernel: the setting CALLER_VERIFIER names an object that tells.
 """
 
+import time
 from dataclasses import dataclass
 from enum import Enum, auto
 from functools import cache
@@ -12,11 +13,11 @@ from uuid import UUID
 
 import structlog
 from django.conf import settings
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.utils.module_loading import import_string
 
 from atelier.core.errors import Forbidden, InsufficientScope, InvalidToken, Unauthenticated
-from atelier.core.throttling import check_rate
+from atelier.core.throttling import check_rate, take_ahead
 
 logger = structlog.get_logger(__name__)
 
@@ -52,6 +53,9 @@ class Verifier(Protocol):
     def caller_of(self, token: str) -> Caller | None:
         """Whose the token is; None for one that does not hold."""
 
+    def seconds_to_trust(self, token: str, caller: Caller) -> float:
+        """For how long what was just said, that it is this caller's, holds without asking again."""
+
     def stranger(self, scope: str, tenant: str) -> Caller | Stranger:
         """Whom a request without a token is taken for; `tenant` is empty where none is named."""
 
@@ -76,6 +80,25 @@ def require(request: HttpRequest, scope: str) -> Caller:
     if scope not in caller.scopes:
         raise InsufficientScope(scope)
     return caller
+
+
+def permit(request: HttpRequest, response: HttpResponse, caller: Caller, reader: str) -> None:
+    """Let nginx answer the next look-ups of the same token and route out of Redis, if it asked to.
+
+    `X-Accel-Permit` says until when the token holds and until when the client's rate does (Unix
+    times), how many requests are let pass, and as what reader of `atelier.core.lookups`: what an
+    instance would decide within that time, and has counted already.
+    """
+    token = _bearer(request)
+    if "HTTP_X_CACHE_PERMIT" not in request.META or token is None:
+        return
+    seconds = _verifier().seconds_to_trust(token, caller)
+    # Before Redis is waited for.
+    trusted_until = time.time() + seconds
+    number, counted_until = take_ahead(caller.client_id) if seconds > 0 else (0, 0.0)
+    if number > 0:
+        permitted = f"{trusted_until:.3f} {counted_until:.3f} {number} {reader}"
+        response.headers["X-Accel-Permit"] = permitted
 
 
 def record(caller: Caller, event: str, **subject: object) -> None:

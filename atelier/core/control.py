@@ -29,23 +29,25 @@ TIMEOUT_SECONDS = 0.1
 # rest for tags of its own.
 FULL = 0.75
 MEMORY_KNOWN_SECONDS = 1.0
+# The next command gets no reply (CLIENT REPLY SKIP).
+UNANSWERED = b"*3\r\n$6\r\nCLIENT\r\n$5\r\nREPLY\r\n$4\r\nSKIP\r\n"
 
 
 class Tags(NamedTuple):
-    """The tags of `epoch` and of a scope; `is_new` where one was just made, so that nothing can be
-    stored under them yet."""
+    """The tags of `epoch` and of a scope, and what lay under a key at the same moment, if any."""
 
     epoch: str
     scope: str
-    is_new: bool
+    stored: str | None
 
 
 breaker = Breaker()
 _here = threading.local()
 
 
-def current_tags(scope: str, *, seconds: int) -> Tags | None:
-    """The tags of `epoch` and of the scope as of now; those that are missing are made.
+def current_tags(scope: str, *, seconds: int, beside: str) -> Tags | None:
+    """The tags of `epoch` and of the scope as of now, made where they are missing, and what lies
+    under the key `beside`.
 
     None where nothing may be read from a cache or stored in it: a writer is about to commit, the
     scope is restricted, nobody vouches for the tags, or Redis cannot be asked or has no room.
@@ -56,7 +58,7 @@ def current_tags(scope: str, *, seconds: int) -> Tags | None:
         return None
     connection = _connection()
     try:
-        tags = _ask(connection, scope, seconds)
+        tags = _ask(connection, scope, seconds, beside)
     except RedisError as error:
         breaker.failed()
         logger.warning("cache tags cannot be read", reason=str(error))
@@ -69,19 +71,38 @@ def current_tags(scope: str, *, seconds: int) -> Tags | None:
     return tags
 
 
-def _ask(connection: AbstractConnection, scope: str, seconds: int) -> Tags | None:
+def store(key: str, value: bytes, *, seconds: int) -> None:
+    """Put a value that `current_tags` finds beside its tags, without waiting for a reply.
+
+    The next command on this connection comes after it. What Redis has no room for is lost.
+    """
+    if breaker.is_open():
+        return
+    connection = _connection()
+    try:
+        packed = connection.pack_command("SET", key, value, "EX", seconds)
+        connection.send_packed_command([b"".join([UNANSWERED, *packed])])
+    except RedisError as error:
+        connection.disconnect()
+        breaker.failed()
+        logger.warning("a look-up cannot be stored", reason=str(error))
+    except BaseException:
+        connection.disconnect()
+        raise
+
+
+def _ask(connection: AbstractConnection, scope: str, seconds: int, beside: str) -> Tags | None:
     keys = ["alive", key_of(EPOCH), key_of(scope)]
-    alive, epoch, tag = _exchange(connection, [["MGET", *keys]])[0]
+    alive, epoch, tag, stored = _exchange(connection, [["MGET", *keys, beside]])[0]
     if alive is None or alive != connection.run:  # type: ignore[attr-defined]
         return None
-    is_new = epoch is None or tag is None
-    if is_new:
+    if epoch is None or tag is None:
         if not _has_room(connection):
             return None
         alive, epoch, tag = _mint(connection, keys, [alive, epoch, tag], seconds)
         if alive is None or alive != connection.run:  # type: ignore[attr-defined]
             return None
-    return Tags(epoch, tag, is_new) if _is_tag(epoch) and _is_tag(tag) else None
+    return Tags(epoch, tag, stored) if _is_tag(epoch) and _is_tag(tag) else None
 
 
 def _is_tag(value: str | None) -> bool:

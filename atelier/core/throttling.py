@@ -17,8 +17,12 @@ from atelier.core.tags import Breaker
 
 # A fiftieth of a second's requests at a time.
 SHARES = 50
+# For nginx, which has to wait for an instance to get more, a tenth.
+SHARES_AHEAD = 10
 KEPT_SECONDS = 5
 MOST_CLIENTS = 5000
+# What nginx may let pass where there is no rate.
+UNCOUNTED = 100_000
 
 breaker = Breaker()
 
@@ -64,10 +68,32 @@ def is_within_rate(client: str) -> bool:
     return _shares.take(client, second) or _take_share(client, second, rate)
 
 
+def take_ahead(client: str) -> tuple[int, float]:
+    """How many requests of the client nginx may let pass by itself, and until what Unix time.
+
+    They are counted as if they had come. None at all where Redis cannot count them.
+    """
+    rate = settings.CLIENT_RATE
+    second = int(time.time())
+    if not rate:
+        return UNCOUNTED, second + 1.0
+    return _granted(client, second, max(1, rate // SHARES_AHEAD), rate) or 0, second + 1.0
+
+
 def _take_share(client: str, second: int, rate: int) -> bool:
-    if breaker.is_open():
+    granted = _granted(client, second, max(1, rate // SHARES), rate)
+    if granted is None:
         return True
-    wanted = max(1, rate // SHARES)
+    if granted <= 0:
+        return False
+    _shares.add(client, second, granted - 1)
+    return True
+
+
+def _granted(client: str, second: int, wanted: int, rate: int) -> int | None:
+    """How many of the wanted requests are left to the client in this second; None without Redis."""
+    if breaker.is_open():
+        return None
     key = f"rate:{client}:{second}"
     try:
         with get_redis_connection("default").pipeline(transaction=False) as pipeline:
@@ -76,10 +102,6 @@ def _take_share(client: str, second: int, rate: int) -> bool:
             taken, _ = pipeline.execute()
     except RedisError:
         breaker.failed()
-        return True
+        return None
     breaker.succeeded()
-    granted = min(wanted, rate - (taken - wanted))
-    if granted <= 0:
-        return False
-    _shares.add(client, second, granted - 1)
-    return True
+    return max(0, min(wanted, rate - (taken - wanted)))

@@ -39,7 +39,7 @@ class PeopleImport(Import):
         return staging.has_rows(PEOPLE[staged.kind.name].staged, file)
 
     def publish(self, record: Callable[[], None]) -> None:
-        """The final transaction, through the write door where accounts change, which are cached.
+        """The final transaction, through the write door where what changes is cached.
 
         Raises NotEmpty where somebody has taken a key meanwhile, and DryRun as etl.importing does.
         """
@@ -53,7 +53,8 @@ class PeopleImport(Import):
                 self._finish(record)
             return
         tables = {*self._built, *(change.kind.table for change in changing)}
-        scopes = [EPOCH] if ACCOUNTS.table in tables else []
+        changed = any(change.kind is PROFILES and change.changed and updates for change in changing)
+        scopes = [EPOCH] if ACCOUNTS.table in tables or changed else []
         try:
             with publish(*scopes):
                 avoid_merge_joins()

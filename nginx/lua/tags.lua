@@ -18,6 +18,10 @@ local PATIENCE_SECONDS = 0.5
 local LEAD_SECONDS = 2
 local IDLE_MS, POOL_SIZE = 60000, 16
 local ERRORS_TO_OPEN, OPEN_SECONDS = 3, 1
+-- Beyond this much of Redis's memory no tags of look-ups are made: those of public answers need it.
+local FULL, MEMORY_KNOWN_SECONDS = 0.75, 1
+-- How the keys of look-ups begin, as the cache `lookup` of the instances' settings spells them.
+local LOOKUP = "lookup:1:"
 
 -- What stands for tags under which nothing is stored: a writer is about to commit, or the answers
 -- depend on who asks.
@@ -30,9 +34,11 @@ local run
 local collecting
 local leading_since
 local errors, open_until = 0, 0
+local has_room, room_known_until = true, 0
 
 --- `host`, and `port` unless the host is a Unix socket; `database`, `username`, `password`;
--- `tag_ms`, how long a tag lives that nobody changes.
+-- `tag_ms` and `lookup_ms`, how long a tag of a public answer and one of a look-up live that nobody
+-- changes.
 function M.configure(given)
     settings = given
 end
@@ -69,11 +75,25 @@ local function connect()
     return client
 end
 
+--- Whether Redis is less than three quarters full, as of a second ago at most.
+local function is_roomy(client)
+    if now() >= room_known_until then
+        local info, err = client:info("memory")
+        if not info then
+            return nil, err
+        end
+        local used, most = match(info, "used_memory:(%d+)"), tonumber(match(info, "maxmemory:(%d+)"))
+        has_room = most == 0 or tonumber(used) < FULL * most
+        room_known_until = now() + MEMORY_KNOWN_SECONDS
+    end
+    return has_room
+end
+
 --- Give each missing tag a value that was never used before. Whoever comes first decides it.
-local function mint(client, keys, values)
-    local missing = {}
-    for position = 2, #keys do
-        if values[position] == null then
+local function mint(client, batch, values)
+    local keys, missing = batch.keys, {}
+    for position in pairs(batch.lifetimes) do
+        if values[position] == null and (not batch.lookups[position] or is_roomy(client)) then
             missing[#missing + 1] = position
         end
     end
@@ -83,7 +103,8 @@ local function mint(client, keys, values)
     local nonce = ngx.var.request_id
     client:init_pipeline()
     for _, position in ipairs(missing) do
-        client:set(keys[position], nonce .. "." .. position, "PX", settings.tag_ms, "NX")
+        local lifetime = batch.lifetimes[position]
+        client:set(keys[position], nonce .. "." .. position, "PX", lifetime, "NX")
     end
     client:mget(unpack(keys))
     local replies, err = client:commit_pipeline()
@@ -95,18 +116,18 @@ local function mint(client, keys, values)
     return again
 end
 
-local function ask(keys)
+local function ask(batch)
     local client, err = connect()
     if not client then
         return nil, err
     end
     local values
-    values, err = client:mget(unpack(keys))
+    values, err = client:mget(unpack(batch.keys))
     if not values then
         return nil, err
     end
     if run and values[1] == run then
-        values, err = mint(client, keys, values)
+        values, err = mint(client, batch, values)
         if not values then
             return nil, err
         end
@@ -119,7 +140,7 @@ end
 local function lead(batch)
     leading_since = now()
     batch.taken, collecting = true, nil
-    local ran, values, trusted = pcall(ask, batch.keys)
+    local ran, values, trusted = pcall(ask, batch)
     if ran and values then
         batch.values, batch.trusted, errors = values, trusted, 0
     else
@@ -139,10 +160,12 @@ local function lead(batch)
     end
 end
 
-local function join(key)
+local function join(key, lifetime)
     local batch = collecting
     if not batch then
         batch = { keys = { "alive", "tag:epoch" }, positions = {}, followers = 0 }
+        -- By position: of those that are made where they are missing, and which of them need room.
+        batch.lifetimes, batch.lookups = { [2] = settings.tag_ms }, {}
         batch.semaphore = semaphore.new()
         collecting = batch
     end
@@ -151,6 +174,7 @@ local function join(key)
         position = #batch.keys + 1
         batch.keys[position], batch.positions[key] = key, position
     end
+    batch.lifetimes[position] = batch.lifetimes[position] or lifetime or nil
     return batch, position
 end
 
@@ -188,15 +212,8 @@ local function is_hidden(tag)
     return tag and (tag == RESTRICTED or sub(tag, 1, 2) == "T:")
 end
 
---- `trusted`, and the tags of `epoch` and of the scope.
--- Trusted tags are both there, or `M.hidden` for the first where one of them forbids storing. Others
--- may be nil; without Redis both are.
-function M.of(scope)
-    if is_open() then
-        return false
-    end
-    local batch, position = join("tag:" .. scope)
-    await(batch)
+--- What a batch says of one scope: see `M.of`.
+local function read(batch, position)
     local values = batch.values
     if not values then
         return false
@@ -206,6 +223,36 @@ function M.of(scope)
         return batch.trusted, M.hidden
     end
     return batch.trusted and epoch ~= nil and tag ~= nil, epoch, tag
+end
+
+--- `trusted`, and the tags of `epoch` and of the scope.
+-- Trusted tags are both there, or `M.hidden` for the first where one of them forbids storing. Others
+-- may be nil; without Redis both are.
+function M.of(scope)
+    if is_open() then
+        return false
+    end
+    local batch, position = join("tag:" .. scope, settings.tag_ms)
+    await(batch)
+    return read(batch, position)
+end
+
+--- What is stored of a look-up, nil where nothing is, and the two tags as of the same moment; false
+-- for the tags where nothing may be stored or believed. A missing tag is made for whom it `may_make`
+-- one: strangers must not fill Redis.
+function M.look_up(scope, may_make)
+    if is_open() then
+        return nil, false
+    end
+    local batch, position = join("tag:" .. scope, may_make and settings.lookup_ms)
+    local _, place = join(LOOKUP .. scope)
+    batch.lookups[position] = true
+    await(batch)
+    local trusted, epoch, tag = read(batch, position)
+    if not trusted or epoch == M.hidden then
+        return nil, false
+    end
+    return present(batch.values[place]), epoch .. " " .. tag
 end
 
 return M

@@ -6,19 +6,24 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
-from django.core.cache import cache
+from django.core.cache import caches
 from django.db import transaction
 
 from atelier.core import control, tags
-from atelier.core.control import current_tags
-from atelier.core.lookups import Lookup, look_up
+from atelier.core.control import Tags, current_tags
+from atelier.core.lookups import CACHE, PREFIX, Lookup, look_up, noted_tags
 from atelier.core.publishing import EPOCH, publish
 from atelier.core.tags import Breaker, connect, key_of
+from stack.nginx import LOOKUP_SECONDS
 from tests.threads import Aside
+from tests.waiting import wait_until
+from users.services.accounts import LOOK_UP_SECONDS
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 SCOPE = "thing:1"
+# Where its value lies: nginx spells it like this.
+KEY = "lookup:1:thing:1"
 SECONDS = 1800
 
 
@@ -28,11 +33,9 @@ def redis(monkeypatch):
     monkeypatch.setattr(control, "breaker", Breaker())
     client = connect()
     client.flushdb()
-    cache.clear()
     client.set("alive", client.info("server")["run_id"], px=60_000)
     yield client
     client.flushdb()
-    cache.clear()
 
 
 class Source:
@@ -46,8 +49,8 @@ class Source:
         self.reads += 1
         return self.value
 
-    def look_up(self):
-        return look_up(SCOPE, self, seconds=SECONDS)
+    def look_up(self, **more):
+        return look_up(SCOPE, self, seconds=SECONDS, **more)
 
 
 def test_a_value_is_read_once():
@@ -139,28 +142,141 @@ def test_whoever_writes_reads_what_it_has_written_and_stores_nothing():
 
 
 def test_missing_tags_are_made_and_live_as_long_as_the_value(redis):
-    made = current_tags(SCOPE, seconds=SECONDS)
-    assert made[:2] == tuple(redis.mget(key_of(EPOCH), key_of(SCOPE)))
-    assert made[0] != made[1]
-    assert made.is_new
-    assert current_tags(SCOPE, seconds=SECONDS) == made._replace(is_new=False)
+    made = current_tags(SCOPE, seconds=SECONDS, beside=KEY)
+    assert made == (*redis.mget(key_of(EPOCH), key_of(SCOPE)), None)
+    assert made.epoch != made.scope
+    assert current_tags(SCOPE, seconds=SECONDS, beside=KEY) == made
     assert SECONDS * 1000 - 5000 < redis.pttl(key_of(SCOPE)) <= SECONDS * 1000
 
 
-def test_the_value_lives_for_the_seconds_that_were_asked_for():
+def test_the_value_lives_beside_its_tags_for_the_seconds_that_were_asked_for(redis):
     Source().look_up()
-    (key,) = cache.keys(f"{SCOPE}:*")
-    assert SECONDS - 5 < cache.ttl(key) <= SECONDS
+    wait_until(lambda: bool(redis.exists(KEY)), "the value")
+    assert SECONDS - 5 < redis.ttl(KEY) <= SECONDS
+    epoch, tag, stored = redis.mget(key_of(EPOCH), key_of(SCOPE), KEY)
+    assert stored == f"{epoch} {tag} -\n1"
+    assert current_tags(SCOPE, seconds=SECONDS, beside=KEY) == Tags(epoch, tag, stored)
 
 
-def test_a_hit_costs_two_round_trips(redis):
+def test_the_setting_the_kernel_and_nginx_spell_the_key_alike(settings):
+    assert settings.CACHES[CACHE]["KEY_PREFIX"] == PREFIX
+    assert caches[CACHE].make_key(SCOPE) == KEY
+    prefix = KEY.removesuffix(SCOPE)
+    assert f'LOOKUP = "{prefix}"' in (settings.BASE_DIR / "nginx" / "lua" / "tags.lua").read_text()
+    assert LOOK_UP_SECONDS == LOOKUP_SECONDS
+
+
+@pytest.mark.parametrize("value", ["", "ä", "[1]", "1\n2", "a b -\n1", "1e5", "x" * 100_000])
+def test_any_text_is_found_as_it_was_stored(value):
+    source = Source(value)
+    assert source.look_up() == Lookup(value, False)
+    assert source.look_up() == Lookup(value, True)
+
+
+@pytest.mark.parametrize("stored", ["", "1", "a b -\n2", "{epoch} {tag}", "{epoch} {tag} other\n2"])
+def test_what_is_not_stored_for_this_reader_under_these_tags_is_not_believed(redis, stored):
+    source = Source()
+    source.look_up()
+    epoch, tag = redis.mget(key_of(EPOCH), key_of(SCOPE))
+    redis.set(KEY, stored.format(epoch=epoch, tag=tag))
+    assert source.look_up() == Lookup("1", False)
+    assert source.look_up() == Lookup("1", True)
+
+
+def test_one_reader_is_not_shown_what_another_was():
+    source = Source("of the staff")
+    assert source.look_up(reader="staff") == Lookup("of the staff", False)
+    assert source.look_up(reader="staff") == Lookup("of the staff", True)
+    source.value = "of everybody"
+    assert source.look_up() == Lookup("of everybody", False)
+    assert source.look_up(reader="staff") == Lookup("of everybody", False)
+
+
+def test_noted_tags_are_those_of_the_same_scope_only(rf):
+    def noted(**headers):
+        return noted_tags(rf.get("/", headers=headers), SCOPE)
+
+    told = {"x-cache-scope": SCOPE, "x-cache-tags": "a b"}
+    assert noted(**told) == Tags("a", "b", None)
+    assert noted() is None
+    assert noted(**{**told, "x-cache-scope": "thing:10"}) is None
+    for tags_ in ("", "a", "a "):
+        assert noted(**{**told, "x-cache-tags": tags_}) is None
+    assert noted(**{"x-cache-scope": SCOPE}) is None
+
+
+def test_noted_tags_are_not_asked_for_again(redis):
+    source = Source()
+    source.look_up()
+    epoch, tag = redis.mget(key_of(EPOCH), key_of(SCOPE))
+    source.value = "2"
+    before = redis.info("commandstats")["cmdstat_mget"]["calls"]
+    assert source.look_up(noted=Tags(epoch, tag, None)) == Lookup("2", False)
+    assert redis.info("commandstats")["cmdstat_mget"]["calls"] == before
+    assert source.look_up() == Lookup("2", True)
+
+
+def test_what_is_stored_under_noted_tags_of_before_a_write_is_not_believed(redis):
+    source = Source()
+    source.look_up()
+    noted = Tags(*redis.mget(key_of(EPOCH), key_of(SCOPE)), None)
+    with publish(SCOPE):
+        pass
+    assert source.look_up(noted=noted) == Lookup("1", False)
+    source.value = "2"
+    assert source.look_up() == Lookup("2", False)
+
+
+def test_whoever_writes_stores_nothing_under_noted_tags_either(redis):
+    source = Source()
+    source.look_up()
+    noted = Tags(*redis.mget(key_of(EPOCH), key_of(SCOPE)), None)
+    redis.delete(KEY)
+    with publish("thing:2"):
+        assert source.look_up(noted=noted) == Lookup("1", False)
+    assert source.look_up() == Lookup("1", False)
+
+
+def test_a_value_that_redis_refuses_puts_no_later_reply_out_of_step(redis):
+    source, most = Source(), redis.config_get("maxmemory")["maxmemory"]
+    source.look_up()
+    noted = Tags(*redis.mget(key_of(EPOCH), key_of(SCOPE)), None)
+    redis.delete(KEY)
+    try:
+        redis.config_set("maxmemory", 1)
+        for _ in range(3):
+            assert source.look_up(noted=noted) == Lookup("1", False)
+            assert source.look_up() == Lookup("1", False)
+    finally:
+        redis.config_set("maxmemory", most)
+    assert redis.get(KEY) is None
+    assert not control.breaker.is_open()
+    assert source.look_up() == Lookup("1", False)
+    assert source.look_up() == Lookup("1", True)
+
+
+def test_a_value_is_stored_although_a_restart_has_ended_the_connection(redis):
+    """The first try finds out, and what was stored is lost; no answer is."""
+    source = Source()
+    source.look_up()
+    noted = Tags(*redis.mget(key_of(EPOCH), key_of(SCOPE)), None)
+    own = redis.client_id()
+    for client in redis.client_list():
+        if int(client["id"]) != own:
+            redis.client_kill_filter(_id=client["id"])
+    for _ in range(2):
+        assert source.look_up(noted=noted) == Lookup("1", False)
+    assert source.look_up() == Lookup("1", True)
+
+
+def test_a_hit_costs_one_round_trip(redis):
     source = Source()
     source.look_up()
     source.look_up()
     before = redis.info("stats")["total_commands_processed"]
     assert source.look_up().is_cached
     # And the INFO by which this is counted.
-    assert redis.info("stats")["total_commands_processed"] - before == 3
+    assert redis.info("stats")["total_commands_processed"] - before == 2
 
 
 def test_a_connection_that_a_restart_has_ended_is_made_anew(redis):
@@ -170,7 +286,7 @@ def test_a_connection_that_a_restart_has_ended_is_made_anew(redis):
     for client in redis.client_list():
         if int(client["id"]) != own:
             redis.client_kill_filter(_id=client["id"])
-    assert current_tags(SCOPE, seconds=SECONDS) is not None
+    assert current_tags(SCOPE, seconds=SECONDS, beside=KEY) is not None
     assert source.look_up().value == "1"
 
 
@@ -208,14 +324,14 @@ def test_a_redis_without_room_is_left_to_those_who_need_it(redis):
     used = redis.info("memory")["used_memory"]
     try:
         redis.config_set("maxmemory", int(used * 1.2))
-        with Aside(lambda: current_tags("thing:2", seconds=SECONDS)) as asking:
+        with Aside(lambda: current_tags("thing:2", seconds=SECONDS, beside="k")) as asking:
             assert asking.result() is None
         assert redis.get(key_of("thing:2")) is None
         # What is stored already is still found.
         assert source.look_up() == Lookup("1", True)
     finally:
         redis.config_set("maxmemory", most)
-    with Aside(lambda: current_tags("thing:2", seconds=SECONDS)) as asking:
+    with Aside(lambda: current_tags("thing:2", seconds=SECONDS, beside="k")) as asking:
         assert asking.result() is not None
 
 

@@ -7,7 +7,7 @@ import pytest
 from django.core.cache import caches
 
 from atelier.core import throttling
-from atelier.core.throttling import _Shares, is_within_rate
+from atelier.core.throttling import UNCOUNTED, _Shares, is_within_rate, take_ahead
 from tests.factories.users import ClientFactory, bearer, give_token
 
 
@@ -42,6 +42,47 @@ def test_several_processes_together_get_the_rate_of_one(settings, monkeypatch):
         monkeypatch.setattr(throttling, "_shares", _Shares())
         total += admitted("a", 300)
     assert total == 500
+
+
+@pytest.mark.parametrize(("rate", "ahead"), [(1, 1), (9, 1), (30, 3), (1000, 100)])
+def test_a_tenth_of_the_rate_is_taken_ahead_until_the_second_ends(settings, fresh, rate, ahead):
+    settings.CLIENT_RATE = rate
+    assert take_ahead("a") == (ahead, fresh[0] + 1.0)
+
+
+@pytest.mark.parametrize("rate", [1, 3, 30, 49, 250, 1000])
+def test_what_is_taken_ahead_and_what_is_let_in_are_one_rate(settings, fresh, rate):
+    settings.CLIENT_RATE = rate
+    for _ in range(2):
+        total = 0
+        for _ in range(rate):
+            total += take_ahead("a")[0] + admitted("a", 1)
+        assert total == rate
+        assert take_ahead("a") == (0, fresh[0] + 1.0)
+        assert admitted("a", 10) == 0
+        fresh[0] += 1
+
+
+def test_what_is_left_is_taken_ahead_where_it_is_less(settings):
+    settings.CLIENT_RATE = 30
+    assert admitted("a", 28) == 28
+    assert take_ahead("a")[0] == 2
+    assert take_ahead("a")[0] == 0
+
+
+def test_no_rate_lets_nginx_pass_as_many_as_come(settings, fresh):
+    settings.CLIENT_RATE = 0
+    assert take_ahead("a") == (UNCOUNTED, fresh[0] + 1.0)
+
+
+def test_f5_nothing_is_taken_ahead_where_redis_is_away(settings, monkeypatch):
+    from redis import ConnectionPool, Redis
+
+    settings.CLIENT_RATE = 1000
+    gone = Redis(connection_pool=ConnectionPool(port=1, socket_timeout=0.05))
+    monkeypatch.setattr(throttling, "get_redis_connection", lambda name: gone)
+    assert [take_ahead("a")[0] for _ in range(5)] == [0] * 5
+    assert throttling.breaker.is_open()
 
 
 def test_few_requests_ask_redis(settings, monkeypatch):

@@ -11,7 +11,7 @@ import pytest
 from django.db import connection, transaction
 from procrastinate.contrib.django.models import ProcrastinateJob
 
-from atelier.core.publishing import publish
+from atelier.core.publishing import EPOCH, publish
 from etl.importing import drop_leftovers
 from etl.models import ImportReject, ImportRun
 from etl.people import applying, importing
@@ -333,7 +333,8 @@ def test_what_a_live_profile_of_another_id_has_is_taken(import_users, folder, ro
 def test_a_deleted_profile_and_one_of_another_tenant_are_no_bodys_to_change(import_users, folder):
     other = ProfileFactory(id=ANN, tenant=TenantFactory(name="other"))
     gone = ProfileFactory(id=BEN, email="gone@example.com")
-    Profile.objects.filter(pk=BEN).update(deleted_by="x", deleted_at="2026-01-01T00:00:00Z")
+    with publish(EPOCH):
+        Profile.objects.filter(pk=BEN).update(deleted_by="x", deleted_at="2026-01-01T00:00:00Z")
     rows = [
         short_profile("a@example.com", given=ANN),
         short_profile("b@example.com", given=BEN),
@@ -397,11 +398,14 @@ def test_a_cached_account_is_never_older_than_an_import(import_users, folder, re
     assert '"subscriptionstatus":"Expired"' in found.value
 
 
-def test_profiles_alone_retag_no_cache(import_users, folder):
+def test_new_profiles_retag_no_cache_and_changed_ones_do(import_users, folder):
     import_users(folder / "accounts.csv")
     before = tagged()
     assert import_users(folder / "profiles.csv").counts("profiles") == (3, 0, 0, 0, 0)
     assert tagged() == before
+    write(folder, "profiles", PROFILES, [PROFILE_ROWS[2].replace("Cy,", "Cy Coe,")])
+    assert import_users(folder / "profiles.csv").counts("profiles") == (0, 1, 0, 0, 0)
+    assert tagged() != before
 
 
 def test_gzip_standard_input_and_a_header_in_another_order(import_users, folder, monkeypatch):

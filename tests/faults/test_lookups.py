@@ -4,7 +4,6 @@ import threading
 import time
 
 import pytest
-from django.core.cache import cache
 from redis import RedisError
 
 from atelier.core import control, tags
@@ -77,7 +76,6 @@ def redis(monkeypatch):
         monkeypatch.setattr(module, "breaker", Breaker())
     client = connect()
     client.flushdb()
-    cache.clear()
     stop = threading.Event()
 
     def keep():
@@ -91,7 +89,6 @@ def redis(monkeypatch):
         stop.set()
     client.config_set("maxmemory", MOST)
     client.flushdb()
-    cache.clear()
 
 
 def race(shop, rounds, between):

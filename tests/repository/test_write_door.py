@@ -35,7 +35,10 @@ GUARD = (
 )
 
 # What is looked up by userid is in no cache as long as it is new.
-OF_CHANGES = GUARD.format(table="users_account").replace("INSERT OR DELETE", "DELETE")
+LOOKED_UP = ("users_account", "users_profile")
+OF_CHANGES = {
+    table: GUARD.format(table=table).replace("INSERT OR DELETE", "DELETE") for table in LOOKED_UP
+}
 
 
 def guards():
@@ -65,7 +68,8 @@ def tables_of_the_apps():
 
 def assert_guarded():
     expected = {table: ("O", GUARD.format(table=table)) for table in PUBLIC}
-    assert guards() == {**expected, "users_account": ("O", OF_CHANGES)}
+    expected |= {table: ("O", guard) for table, guard in OF_CHANGES.items()}
+    assert guards() == expected
 
 
 @pytest.mark.django_db

@@ -118,3 +118,20 @@ def test_deadlines_nest():
 
     assert f"proxy_read_timeout {read_timeout}s;" in rendered()["proxy.conf"]
     assert 1.5 < read_timeout < settings["timeout"] < settings["graceful_timeout"] < 15
+
+
+def test_look_ups_are_answered_by_nginx_only_where_there_is_a_cache():
+    call = 'require("lookups").access("accounts")'
+    assert call in rendered()["site.conf"]
+    assert call not in rendered(CACHE_SECONDS="0")["site.conf"]
+    assert "lookup_ms = 1800000" in rendered()["nginx.conf"]
+
+
+def test_what_nginx_and_the_instances_tell_each_other_no_client_can_say_or_see():
+    proxy = rendered()["proxy.conf"]
+    for name in ("Scope", "Tags", "Permit"):
+        assert f"proxy_set_header X-Cache-{name} $cache_{name.lower()};" in proxy
+    assert "proxy_hide_header X-Accel-Permit;" in proxy
+    # Every way to an instance has them.
+    site = rendered()["site.conf"]
+    assert site.count("proxy_pass") == site.count("/proxy.conf;")

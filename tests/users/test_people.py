@@ -28,7 +28,7 @@ from tests.factories.users import (
     ProfileFactory,
     TenantFactory,
 )
-from users.models import Account, Preference, Profile
+from users.models import Account, Preference, Profile, profile_scope
 from users.services import images
 from users.services.accounts import UnknownAccount, find_account
 from users.services.people import (
@@ -259,12 +259,14 @@ def test_erasure_shows_at_once_wherever_it_could_be_read(ann, redis, client, dja
     find_account(userid=ann.pk)
     assert find_account(userid=ann.pk).is_cached
     tags = dict(CacheScope.objects.values_list("key", "tag"))
+    person = find_person(userid=ann.pk)
+    profiles = {profile_scope(profile_id) for profile_id in person.profile_ids}
 
-    erase_person(person=find_person(userid=ann.pk))
+    erase_person(person=person)
 
     after = dict(CacheScope.objects.values_list("key", "tag"))
     changed = {key for key in after if after[key] != tags.get(key)}
-    assert changed == {f"reviews:{review.product_id}", f"user:{ann.pk}"}
+    assert changed == {f"reviews:{review.product_id}", f"user:{ann.pk}", *profiles}
     with pytest.raises(UnknownAccount):
         find_account(userid=ann.pk)
     results = json.loads(client.get(lists).content)["results"]

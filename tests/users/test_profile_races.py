@@ -6,11 +6,12 @@ from functools import partial
 import pytest
 from django.test import Client
 
+from atelier.core.publishing import publish
 from tests.factories.users import ProfileFactory, TenantFactory
 from tests.threads import Crew
 from tests.users.profiles import send
 from users.identities import canonical_mobile
-from users.models import Profile
+from users.models import Profile, profile_scope
 from users.services.profiles import delete_profile
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -86,7 +87,8 @@ def test_f22_creates_changes_and_restores_race_for_one_address(crew, tenant, rou
         email = f"ann{number}@x.org"
         deleted = [ProfileFactory(tenant=tenant, email=f"{n}.{email}") for n in range(3)]
         for one in deleted:
-            Profile.objects.filter(pk=one.pk).update(email=email, email_key=one.email_key[2:])
+            with publish(profile_scope(one.pk)):
+                Profile.objects.filter(pk=one.pk).update(email=email, email_key=one.email_key[2:])
             delete_profile(tenant_id=tenant.pk, profile_id=one.pk, by="tests")
         others = [ProfileFactory(tenant=tenant) for _ in range(4)]
         tasks = [partial(ask, "POST", f"/profiles/{one.pk}/restore") for one in deleted]

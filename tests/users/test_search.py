@@ -12,6 +12,7 @@ from django.db import connection
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from atelier.core.publishing import EPOCH, publish
 from tests.factories.users import ProfileFactory, TenantFactory
 from users.identities import canonical_email, canonical_mobile
 from users.models import SORTS, Profile, SearchMap, SearchWord, Tenant
@@ -149,7 +150,8 @@ def test_search_is_a_filter_and_a_sort(
     mapped_after: int,
 ) -> None:
     SearchMap.objects.all().delete()
-    Profile.objects.all().delete()
+    with publish(EPOCH):
+        Profile.objects.all().delete()
     profiles = []
     for number, columns in enumerate(people):
         if number == mapped_after:
@@ -245,13 +247,15 @@ def test_a_profile_is_found_as_soon_as_it_is_there_and_no_longer_than_that(tenan
     made = person(tenant, full_name="Zelda Bob", gender="zz")
     assert ids(tenant, "zelda") == [made.pk]
     assert ids(tenant, "bob", sort_by="gender DESC", limit=1) == [made.pk]
-    Profile.objects.filter(pk=made.pk).update(
-        **search_columns(full_name="Eve", email_key=made.email_key), full_name="Eve"
-    )
+    with publish(EPOCH):
+        Profile.objects.filter(pk=made.pk).update(
+            **search_columns(full_name="Eve", email_key=made.email_key), full_name="Eve"
+        )
     mark_profile(tenant_id=tenant.pk, profile_id=made.pk)
     assert ids(tenant, "zelda bob") == []
     assert ids(tenant, "eve") == [made.pk]
-    Profile.objects.filter(pk=made.pk).update(deleted_at=MORNING, deleted_by="tests")
+    with publish(EPOCH):
+        Profile.objects.filter(pk=made.pk).update(deleted_at=MORNING, deleted_by="tests")
     assert ids(tenant, "eve") == []
     assert made.pk not in ids(tenant)
 
@@ -262,7 +266,8 @@ def test_a_profile_that_moves_within_an_order_is_found_where_it_went(tenant: Ten
         person(tenant, full_name=name, gender=f"g{number:02}")
     mapping.map_tenant(tenant_id=tenant.pk)
     moved = Profile.objects.get(gender="g00")
-    Profile.objects.filter(pk=moved.pk).update(gender="g99")
+    with publish(EPOCH):
+        Profile.objects.filter(pk=moved.pk).update(gender="g99")
     mark_profile(tenant_id=tenant.pk, profile_id=moved.pk)
     assert ids(tenant, "ann", sort_by="gender DESC", limit=1) == [moved.pk]
 

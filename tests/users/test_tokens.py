@@ -146,6 +146,81 @@ def test_news_are_asked_for_once_for_all_tokens(django_assert_num_queries, verif
         verifier.caller_of(many[0])
 
 
+def trusted(verifier, token):
+    """For how long the token is trusted that was just shown."""
+    return verifier.seconds_to_trust(token, verifier.caller_of(token))
+
+
+def test_a_token_is_trusted_no_longer_than_the_last_news():
+    verifier = Verifier()
+    token = give_token()
+    assert tokens.TRUST_SECONDS - 0.2 < trusted(verifier, token) <= tokens.TRUST_SECONDS
+    verifier._asked_at -= 0.4
+    assert tokens.TRUST_SECONDS - 0.6 < trusted(verifier, token) <= tokens.TRUST_SECONDS - 0.4
+    caller = verifier.caller_of(token)
+    verifier._asked_at -= 10
+    assert verifier.seconds_to_trust(token, caller) < 0
+
+
+def test_a_token_is_trusted_no_longer_than_it_lives():
+    verifier = Verifier()
+    token = give_token(seconds=600)
+    verifier.caller_of(token)
+    digest = digest_of(token)
+    entry = verifier._entries[digest]
+    verifier._entries[digest] = tokens._Entry(entry.caller, time.monotonic() + 0.2)
+    assert 0 < trusted(verifier, token) <= 0.2
+
+
+def test_a_token_that_is_not_kept_is_not_trusted():
+    verifier = Verifier()
+    token, other = give_token(), give_token()
+    caller = verifier.caller_of(token)
+    assert verifier.seconds_to_trust(other, caller) == 0
+    assert verifier.seconds_to_trust("wrong", caller) == 0
+    verifier._drop([digest_of(token)])
+    assert verifier.seconds_to_trust(token, caller) == 0
+
+
+class _Interrupted(dict):
+    """Another thread gets a turn when something was found in it."""
+
+    meanwhile = staticmethod(lambda: None)
+
+    def get(self, *words):
+        found = super().get(*words)
+        self.meanwhile()
+        return found
+
+
+def test_news_that_come_in_between_lengthen_no_trust_in_a_token_that_they_end(verifier):
+    token = give_token()
+    caller = verifier.caller_of(token)
+    verifier._asked_at -= 0.6
+    verifier._entries = _Interrupted(verifier._entries)
+
+    def meanwhile():
+        verifier._entries.meanwhile = lambda: None
+        revoke(token)
+        verifier._keep_up()
+
+    verifier._entries.meanwhile = meanwhile
+    assert verifier.seconds_to_trust(token, caller) < tokens.TRUST_SECONDS - 0.6
+    assert verifier.caller_of(token) is None
+
+
+def test_a_caller_is_not_trusted_where_the_token_has_become_worth_less(verifier):
+    service = ClientFactory()
+    token = give_token(service)
+    caller = verifier.caller_of(token)
+    Client.objects.update(allowed_scopes=["moderation"])
+    # As another thread, whose request comes in between.
+    narrowed = verifier.caller_of(token)
+    assert narrowed.scopes == {"moderation"}
+    assert verifier.seconds_to_trust(token, caller) == 0
+    assert verifier.seconds_to_trust(token, narrowed) > 0
+
+
 def revoke(token):
     revoke_access_token(AccessToken.objects.get(token_checksum=digest_of(token)))
 

@@ -1,4 +1,4 @@
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Iterable
 from typing import Any, cast
 from uuid import UUID
 
@@ -7,10 +7,10 @@ from django.contrib.admin import SimpleListFilter
 from django.db import models
 from django.http import HttpRequest, HttpResponseRedirect
 
-from atelier.core.admin import QuickInline, QuickModelAdmin, ReadOnly
+from atelier.core.admin import PublishedModelAdmin, QuickInline, ReadOnly
 from atelier.core.errors import AtelierError, Invalid
 from users.identities import canonical_email, canonical_mobile
-from users.models import Preference, Profile, Tenant, User
+from users.models import Preference, Profile, Tenant, User, profile_scope
 from users.services import profiles as services
 
 
@@ -35,7 +35,7 @@ class PreferenceRows(ReadOnly, QuickInline):
 
 
 @admin.register(Profile)
-class ProfileAdmin(QuickModelAdmin):
+class ProfileAdmin(PublishedModelAdmin):
     """Profiles are made over the API. Staff correct, delete and restore them, by the services."""
 
     list_display = ("id", "full_name", "email", "mobile", "tenant", "profile_type", "is_active")
@@ -72,6 +72,19 @@ class ProfileAdmin(QuickModelAdmin):
         "deleted_by",
         "deleted_at",
     )
+
+    @staticmethod
+    def key_of(text: str | None) -> UUID | None:
+        return _uuid_of(text or "")
+
+    def addition_scopes(self, request: HttpRequest) -> Iterable[str]:
+        return ()
+
+    def change_scopes(self, object_id: UUID) -> Iterable[str]:
+        return (profile_scope(object_id),)
+
+    def deletion_scopes(self, ids: Collection[UUID]) -> Iterable[str]:
+        return ()
 
     def get_search_results(
         self, request: HttpRequest, queryset: models.QuerySet, search_term: str

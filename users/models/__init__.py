@@ -7,6 +7,7 @@ from users.models.profiles import (
     Preference,
     Profile,
     ProfileQuerySet,
+    profile_scope,
 )
 from users.models.search import SORTS, SearchMap, SearchWord, SearchZone
 from users.models.staff import User
@@ -31,5 +32,6 @@ __all__ = [
     "Tenant",
     "TenantQuerySet",
     "User",
+    "profile_scope",
     "user_scope",
 ]

@@ -15,6 +15,11 @@ from users.models.tenants import Tenant
 DEFAULT_PROFILE_TYPE = "personal"
 
 
+def profile_scope(profile_id: UUID) -> str:
+    """The cache scope of a profile. Sorts after that of an account, whose door may include it."""
+    return f"user_profile:{profile_id}"
+
+
 class ProfileQuerySet(models.QuerySet["Profile"]):
     def live(self) -> Self:
         return self.filter(deleted_at__isnull=True)
@@ -29,6 +34,7 @@ class Profile(models.Model):
     `email_key` and `mobile_key` are the canonical spellings (`users.identities`) of `email` and
     `mobile`, which are as the sender had them; no two live profiles of a tenant share one. Who
     created, updated and deleted is the client's id, or the name of a member of the staff.
+    PostgreSQL refuses an UPDATE or DELETE outside the write door.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)

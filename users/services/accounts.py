@@ -6,16 +6,16 @@ from django.conf import settings
 from django.db import transaction
 from django.db.models.functions import Now
 
+from atelier.core.control import Tags
 from atelier.core.deliveries.services import defer_delivery
 from atelier.core.errors import NotFound
-from atelier.core.lookups import Lookup, look_up
+from atelier.core.lookups import LOOKUP_SECONDS, Lookup, look_up
 from atelier.core.publishing import publish
 from licensing.services import Found, region_of
 from users.models import Account, SubscriptionStatus, user_scope
 from users.sql import accounts as sql
 
 LOGIN = "login"
-LOOK_UP_SECONDS = 30 * 60
 
 
 class UnknownAccount(NotFound):
@@ -68,12 +68,15 @@ def change_account(*, userid: int, ip: str, subscription_status: SubscriptionSta
         _update(userid, found, subscription_status)
 
 
-def find_account(*, userid: int) -> Lookup:
+def find_account(*, userid: int, noted: Tags | None = None) -> Lookup:
     """The account as `GET /user/:userid` shows it, as JSON text, out of the cache or PostgreSQL.
 
-    Never older than the last login or change that was answered. Raises UnknownAccount.
+    Never older than the last login or change that was answered; `noted` as `look_up` takes it.
+    Raises UnknownAccount.
     """
-    found = look_up(user_scope(userid), lambda: sql.account(userid), seconds=LOOK_UP_SECONDS)
+    found = look_up(
+        user_scope(userid), lambda: sql.account(userid), seconds=LOOKUP_SECONDS, noted=noted
+    )
     if found.value is None:
         raise UnknownAccount
     return found

@@ -21,7 +21,8 @@ from django.db.models.functions import Now
 from PIL import Image, ImageOps
 
 from atelier.core.errors import Invalid, Unavailable
-from users.models import Profile
+from atelier.core.publishing import publish
+from users.models import Profile, profile_scope
 from users.services.profiles import UnknownProfile
 from users.services.search import mark_profile
 
@@ -78,7 +79,7 @@ def store_image(*, tenant_id: UUID, profile_id: UUID, content: bytes | IO[bytes]
         raise UnknownProfile
     ending, pictures = _drawn(_bytes_of(content))
     name = _new_name(ending)
-    with transaction.atomic(durable=True):
+    with publish(profile_scope(profile_id)):
         try:
             _save(name, pictures)
             _replace(tenant_id, profile_id, name, by)
@@ -92,7 +93,7 @@ def store_image(*, tenant_id: UUID, profile_id: UUID, content: bytes | IO[bytes]
 
 def remove_image(*, tenant_id: UUID, profile_id: UUID, by: str) -> bool:
     """Take a live profile's picture away; False where it has none. Raises UnknownProfile."""
-    with transaction.atomic():
+    with publish(profile_scope(profile_id)):
         return bool(_replace(tenant_id, profile_id, "", by))
 
 

@@ -9,15 +9,20 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from django.db import transaction
-
 from atelier.core.deliveries.services import delete_deliveries, deliveries_about
 from atelier.core.models import Delivery
-from atelier.core.publishing import publish
+from atelier.core.publishing import Publication, publish
 from reviews import services as review_services
 from reviews.models import Review
 from users.identities import canonical_email
-from users.models import Account, Preference, Profile, ProfileQuerySet, user_scope
+from users.models import (
+    Account,
+    Preference,
+    Profile,
+    ProfileQuerySet,
+    profile_scope,
+    user_scope,
+)
 from users.services import images
 
 PROFILE_FIELDS = (
@@ -153,8 +158,8 @@ def erase_person(*, person: Person) -> Erased:
             continue
         reviews += 1
     deliveries = delete_deliveries(delivery_ids=person.delivery_ids)
-    with transaction.atomic():
-        profiles, preferences, pictures = _erase_profiles(_profiles_of(person))
+    with publish() as door:
+        profiles, preferences, pictures = _erase_profiles(_profiles_of(person), door)
     accounts = sum(_erase_account(userid) for userid in person.userids)
     return Erased(accounts, profiles, preferences, pictures, deliveries, reviews, photos)
 
@@ -181,9 +186,12 @@ def _profile(profile: Profile) -> dict[str, Any]:
     }
 
 
-def _erase_profiles(profiles: ProfileQuerySet) -> tuple[int, int, int]:
-    """The numbers of profiles, preferences and pictures. Locks the profiles' rows."""
-    locked = list(profiles.select_for_update().values_list("pk", "image"))
+def _erase_profiles(profiles: ProfileQuerySet, door: Publication) -> tuple[int, int, int]:
+    """The numbers of profiles, preferences and pictures. Locks the profiles' scopes and rows."""
+    found = list(profiles.values_list("pk", flat=True))
+    door.include(*map(profile_scope, found))
+    held = profiles.filter(pk__in=found).select_for_update()
+    locked = list(held.values_list("pk", "image"))
     pictures = [image for _, image in locked if image]
     for image in pictures:
         images.delete_files(image)
@@ -195,6 +203,6 @@ def _erase_profiles(profiles: ProfileQuerySet) -> tuple[int, int, int]:
 
 def _erase_account(userid: int) -> int:
     """The account, with a profile that was linked to it since it was found."""
-    with publish(user_scope(userid)):
-        _erase_profiles(Profile.objects.filter(account=userid))
+    with publish(user_scope(userid)) as door:
+        _erase_profiles(Profile.objects.filter(account=userid), door)
         return Account.objects.filter(pk=userid).delete()[0]

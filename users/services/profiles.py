@@ -14,10 +14,13 @@ from django.conf import settings
 from django.db import IntegrityError, connection, transaction
 from django.db.models.functions import Now
 
+from atelier.core.control import Tags
 from atelier.core.database import violated_constraint
 from atelier.core.errors import Conflict, Invalid, NotFound
+from atelier.core.lookups import LOOKUP_SECONDS, Lookup, look_up
+from atelier.core.publishing import publish
 from users.identities import canonical_email, canonical_mobile
-from users.models import DEFAULT_PROFILE_TYPE, Profile, ProfileQuerySet
+from users.models import DEFAULT_PROFILE_TYPE, Profile, ProfileQuerySet, profile_scope
 from users.services.search import mark_profile
 from users.sql import profiles as sql
 from users.terms import search_columns
@@ -131,7 +134,7 @@ def update_profile(
     account = columns.pop("account", None)
     if "account" in changes:
         columns["account_id"] = account
-    with _writing(has_account=account is not None):
+    with _writing(profile_id, has_account=account is not None):
         if LEADING & changes.keys():
             columns |= _following(_kept(tenant_id, profile_id), changes)
         updated = _live(tenant_id, profile_id).update(**columns, updated_by=by, updated_at=Now())
@@ -145,8 +148,9 @@ def delete_profile(*, tenant_id: UUID, profile_id: UUID, by: str) -> None:
 
     Locks the row. Raises UnknownProfile, for a deleted one too.
     """
-    if not _live(tenant_id, profile_id).update(deleted_by=by, deleted_at=Now()):
-        raise UnknownProfile
+    with publish(profile_scope(profile_id)):
+        if not _live(tenant_id, profile_id).update(deleted_by=by, deleted_at=Now()):
+            raise UnknownProfile
 
 
 def restore_profile(*, tenant_id: UUID, profile_id: UUID, by: str) -> None:
@@ -156,7 +160,7 @@ def restore_profile(*, tenant_id: UUID, profile_id: UUID, by: str) -> None:
     has taken its place.
     """
     profiles = Profile.objects.of_tenant(tenant_id).filter(pk=profile_id)
-    with _writing(has_account=False):
+    with _writing(profile_id, has_account=False):
         restored = profiles.filter(deleted_at__isnull=False).update(
             deleted_by="", deleted_at=None, updated_by=by, updated_at=Now()
         )
@@ -165,17 +169,37 @@ def restore_profile(*, tenant_id: UUID, profile_id: UUID, by: str) -> None:
         mark_profile(tenant_id=tenant_id, profile_id=profile_id)
 
 
-def find_profile(*, tenant_id: UUID, tenant: str, profile_id: UUID) -> bytes:
-    """The live profile as `GET /profiles/:id` shows it, as JSON. One query by the primary key.
+def find_profile(
+    *, tenant_id: UUID, tenant: str, profile_id: UUID, noted: Tags | None = None
+) -> Lookup:
+    """The live profile as `GET /profiles/:id` shows it, as JSON text, out of the cache or
+    PostgreSQL.
 
-    `tenant` is the tenant's name. Raises UnknownProfile.
+    Never older than the last write that was answered; `noted` as `look_up` takes it. `tenant` is
+    the tenant's name. Raises UnknownProfile.
     """
-    found = sql.profile(
-        profile_id=profile_id, tenant_id=tenant_id, tenant=tenant, pictures=settings.MEDIA_URL
+
+    def read() -> str | None:
+        found = sql.profile(
+            profile_id=profile_id, tenant_id=tenant_id, tenant=tenant, pictures=settings.MEDIA_URL
+        )
+        return None if found is None else found.decode()
+
+    found = look_up(
+        profile_scope(profile_id),
+        read,
+        seconds=LOOKUP_SECONDS,
+        noted=noted,
+        reader=reader_of(tenant_id, tenant),
     )
-    if found is None:
+    if found.value is None:
         raise UnknownProfile
     return found
+
+
+def reader_of(tenant_id: UUID, tenant: str) -> str:
+    """Who may be shown what was looked up: a tenant, under the name that the answer holds."""
+    return f"{tenant_id}:{tenant}"
 
 
 def list_profiles(
@@ -241,11 +265,13 @@ def _following(kept: Mapping[str, Any], changes: Mapping[str, Any] | None = None
 
 
 @contextmanager
-def _writing(*, has_account: bool) -> Iterator[None]:
-    """A transaction whose refused writes are named. A foreign key is looked at when it commits, or
+def _writing(profile_id: UUID | None = None, *, has_account: bool) -> Iterator[None]:
+    """A transaction whose refused writes are named, through the write door for a profile that was
+    there before: nothing is cached of a new one. A foreign key is looked at when it commits, or
     before the end of the block where an account is given."""
+    door = transaction.atomic() if profile_id is None else publish(profile_scope(profile_id))
     try:
-        with transaction.atomic():
+        with door:
             yield
             if has_account:
                 connection.check_constraints()

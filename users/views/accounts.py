@@ -3,16 +3,18 @@
 from django.http import HttpRequest, HttpResponse
 from drf_spectacular.utils import extend_schema
 
-from atelier.core.callers import require
+from atelier.core.callers import permit, require
+from atelier.core.lookups import ANYBODY, noted_tags
 from atelier.core.responses import private_json
 from atelier.core.viewsets import ServiceViewSet, json_body
+from users.models import user_scope
 from users.serializers import accounts as serializers
 from users.services import accounts as services
 
 
 class AccountViewSet(ServiceViewSet):
     def admit(self, request: HttpRequest) -> None:
-        require(request, serializers.ACCOUNTS)
+        self.caller = require(request, serializers.ACCOUNTS)
 
     @extend_schema(**serializers.LOGIN_SCHEMA)
     def login(self, request: HttpRequest) -> HttpResponse:
@@ -25,5 +27,8 @@ class AccountViewSet(ServiceViewSet):
 
     @extend_schema(**serializers.RETRIEVE_SCHEMA)
     def retrieve(self, request: HttpRequest, userid: str) -> HttpResponse:
-        found = services.find_account(userid=serializers.userid_of(userid))
-        return private_json(serializers.account_answer(found))
+        known = serializers.userid_of(userid)
+        found = services.find_account(userid=known, noted=noted_tags(request, user_scope(known)))
+        answer = private_json(serializers.account_answer(found))
+        permit(request, answer, self.caller, ANYBODY)
+        return answer

@@ -1,19 +1,23 @@
 """The routes /profiles and below, /, and /_health (contract 4)."""
 
 from typing import Any
+from uuid import UUID
 
 import orjson
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from drf_spectacular.utils import extend_schema
 
-from atelier.core.callers import record, require
+from atelier.core.callers import Caller, permit, record, require
+from atelier.core.control import Tags
 from atelier.core.exception_handler import LEGACY_FAILURE
 from atelier.core.fields import read_body
+from atelier.core.lookups import noted_tags
 from atelier.core.responses import no_content, private_json
 from atelier.core.uploads import uploaded_file
 from atelier.core.viewsets import ServiceViewSet, json_body
 from users.filters import ProfileFilter
+from users.models import profile_scope
 from users.serializers import preferences as preference_shapes
 from users.serializers import profile_schemas as schemas
 from users.serializers import profiles as shapes
@@ -112,11 +116,10 @@ class ProfileViewSet(PrivateViewSet):
     def retrieve(self, request: HttpRequest, profile_id: str) -> HttpResponse:
         caller = require(request, PROFILES_READ)
         known = shapes.profile_id_of(profile_id)
-        return private_json(
-            profiles.find_profile(
-                tenant_id=caller.tenant_id, tenant=caller.tenant, profile_id=known
-            )
-        )
+        noted = noted_tags(request, profile_scope(known))
+        answer = _shown(caller, known, noted)
+        permit(request, answer, caller, profiles.reader_of(caller.tenant_id, caller.tenant))
+        return answer
 
     @extend_schema(**schemas.UPDATE)
     def update(self, request: HttpRequest, profile_id: str) -> HttpResponse:
@@ -127,11 +130,7 @@ class ProfileViewSet(PrivateViewSet):
             tenant_id=caller.tenant_id, profile_id=known, changes=changes, by=doer_of(caller)
         )
         record(caller, "profile changed", profile_id=profile_id, changed=sorted(changes))
-        return private_json(
-            profiles.find_profile(
-                tenant_id=caller.tenant_id, tenant=caller.tenant, profile_id=known
-            )
-        )
+        return _shown(caller, known)
 
     @extend_schema(**schemas.RESTORE)
     def restore(self, request: HttpRequest, profile_id: str) -> HttpResponse:
@@ -139,11 +138,14 @@ class ProfileViewSet(PrivateViewSet):
         known = shapes.profile_id_of(profile_id)
         profiles.restore_profile(tenant_id=caller.tenant_id, profile_id=known, by=doer_of(caller))
         record(caller, "profile restored", profile_id=profile_id)
-        return private_json(
-            profiles.find_profile(
-                tenant_id=caller.tenant_id, tenant=caller.tenant, profile_id=known
-            )
-        )
+        return _shown(caller, known)
+
+
+def _shown(caller: Caller, profile_id: UUID, noted: Tags | None = None) -> HttpResponse:
+    found = profiles.find_profile(
+        tenant_id=caller.tenant_id, tenant=caller.tenant, profile_id=profile_id, noted=noted
+    )
+    return private_json((found.value or "").encode())
 
 
 class PreferenceViewSet(PrivateViewSet):

@@ -1,0 +1,119 @@
+"""The rate of a client where nginx answers besides the instances: together never more."""
+
+import socket
+import time
+from collections import Counter
+from collections.abc import Iterator
+
+import orjson
+import pytest
+
+from stack.testing import TestStack
+from tests.e2e.lookups import Asking, bearer, by_nginx
+from tests.e2e.office import Office
+from tests.faults.cache.clients import Client, header
+from tests.threads import Crew
+
+pytestmark = pytest.mark.e2e
+
+RATE = 30
+SECONDS = 4
+ASKING = 8
+
+
+@pytest.fixture(scope="module")
+def stack() -> Iterator[TestStack]:
+    started = TestStack({"CLIENT_RATE": str(RATE)}).start()
+    yield started
+    started.stop()
+
+
+@pytest.fixture(scope="module")
+def office(stack) -> Iterator[Office]:
+    opened = Office(stack)
+    yield opened
+    opened.close()
+
+
+def crowd(stack, headers):
+    """All that so many who ask without a pause were answered in some seconds."""
+    many = [Asking(stack.port, path, lines) for path, lines in headers]
+    until = time.time() + SECONDS
+    with Crew(len(many)) as crew:
+        crew.run([lambda one=one: one.until(lambda: time.time() > until) for one in many])
+    return [seen for one in many for seen in one.seen]
+
+
+def by_second(seen):
+    """How many were let in of those that were asked for and answered within the same second."""
+    return Counter(
+        int(began)
+        for began, ended, answer in seen
+        if answer.status == 200 and int(began) == int(ended)
+    )
+
+
+@pytest.mark.parametrize("suffix", ["", "?x=1"])
+def test_a_client_never_gets_more_than_its_rate(stack, office, suffix):
+    """Half of those who ask may be answered by nginx; the others are not where there is a query."""
+    client = f"rated{len(suffix)}"
+    tokens = [office.token("default", client) for _ in range(2)]
+    userid = office.account()
+    paths = [f"/user/{userid}", f"/user/{userid}{suffix}"]
+    headers = [(paths[number % 2], bearer(tokens[number // 4])) for number in range(ASKING)]
+    seen = crowd(stack, headers)
+    counts = by_second(seen)
+    assert max(counts.values()) <= RATE
+    # Of whole seconds; what nginx holds at the end of one is lost.
+    whole = [counts[second] for second in sorted(counts)[1:-1]]
+    assert min(whole) > RATE / 2, counts
+    answers = [answer for _, _, answer in seen]
+    assert {answer.status for answer in answers} == {200, 429}
+    refused = [answer for answer in answers if answer.status == 429]
+    assert {header(answer, "Retry-After") for answer in refused} == {"1"}
+    assert by_nginx(stack, [answer for answer in answers if answer.status == 200])
+    assert by_nginx(stack, refused) == []
+
+
+def test_those_who_wait_for_a_permit_use_up_none(stack, office):
+    """Twenty at a time, which all wait while one of them brings the next permit."""
+    userid, token = office.account(), office.token("default", "waiting")
+    head = f"GET /user/{userid} HTTP/1.1\r\nHost: localhost\r\n{bearer(token)}\r\n".encode()
+    many = [socket.create_connection(("127.0.0.1", stack.port)) for _ in range(20)]
+    until = time.time() + SECONDS
+    while time.time() < until:
+        for one in many:
+            one.sendall(head)
+        for one in many:
+            assert one.recv(4096)
+    for one in many:
+        one.close()
+    # The log's last lines come a second later.
+    time.sleep(1.2)
+    lines = (stack.config.logs / "access.log").read_bytes().splitlines()
+    rows = [row for row in map(orjson.loads, lines) if row["uri"] == f"/user/{userid}"]
+    counts = Counter(row["time"] for row in rows if row["status"] == 200)
+    whole = [counts[second] for second in sorted(counts)[1:-1]]
+    assert min(whole) > RATE * 0.7, counts
+
+
+def test_the_rate_of_one_client_is_not_used_up_by_another(stack, office):
+    userid = office.account()
+    busy, calm = office.token("default", "busy"), office.token("north", "calm")
+    client = Client(stack.port)
+    for _ in range(100):
+        client.ask("GET", f"/user/{userid}", bearer(busy))
+    for _ in range(5):
+        assert client.ask("GET", f"/user/{userid}", bearer(calm)).status == 200
+    client.close()
+
+
+def test_a_permit_that_a_client_asks_for_itself_is_not_counted(stack, office):
+    """What nginx was permitted is counted in advance; a client cannot ask for it."""
+    userid, token = office.account(), office.token("default", "forger")
+    client = Client(stack.port)
+    for _ in range(3):
+        lines = bearer(token, "X-Cache-Permit: wanted\r\n")
+        assert client.ask("GET", f"/user/{userid}?x=1", lines).status == 200
+    client.close()
+    assert office.counted("forger") == 3
