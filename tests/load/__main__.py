@@ -41,7 +41,7 @@ def main() -> int:
         folder = new_folder(config)
         before = 0.0 if url else site_seconds(config)
         code = run(settings, folder)
-        if not url and not has_warmup():
+        if not url:
             tell_cost(folder, site_seconds(config) - before)
         complete_report(folder)
     except StackError as error:
@@ -83,11 +83,6 @@ def run(settings: Mapping[str, str], folder: Path) -> int:
         return process.wait()
 
 
-def has_warmup() -> bool:
-    """Whether k6 sent requests that it does not tell the number of."""
-    return os.environ.get("WARMUP", "0") not in {"", "0", "0s"}
-
-
 def site_seconds(config: Config) -> float:
     """CPU seconds that all processes of this checkout's site have used; 0 where none is seen."""
     try:
@@ -98,12 +93,12 @@ def site_seconds(config: Config) -> float:
 
 
 def tell_cost(folder: Path, seconds: float) -> None:
-    """Add to the summary what the site took for these requests."""
+    """Add to the summary what the site took for these requests, those of a warm-up included."""
     numbers, text = folder / "summary.json", folder / "summary.txt"
     if not numbers.exists():
         return
     found = json.loads(numbers.read_text())
-    requests = found["all"]["requests"]
+    requests = found["sent"]
     if not requests or seconds <= 0:
         return
     found["site_cpu_seconds"] = round(seconds, 2)

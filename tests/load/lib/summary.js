@@ -16,6 +16,8 @@ export function summarise(data, routes) {
     elapsed,
     all: times(data, measured('http_req_duration')),
     routes: {},
+    // All of them: those of the warm-up, and those that looked for ids.
+    sent: valuesOf(data, 'http_reqs').count || 0,
     dropped: valuesOf(data, measured('dropped_iterations')).count || 0,
     checks: { passed: checks.passes || 0, failed: checks.fails || 0 },
     thresholds: thresholdsOf(data),
