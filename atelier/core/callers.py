@@ -85,18 +85,22 @@ def require(request: HttpRequest, scope: str) -> Caller:
 def permit(request: HttpRequest, response: HttpResponse, caller: Caller, reader: str) -> None:
     """Let nginx answer the next look-ups of the same token and route out of Redis, if it asked to.
 
-    `X-Accel-Permit` says until when the token holds and until when the client's rate does (Unix
-    times), how many requests are let pass, and as what reader of `atelier.core.lookups`: what an
-    instance would decide within that time, and has counted already.
+    It asks by the number of requests that it may let pass already. `X-Accel-Permit` says until when
+    the token holds and until when the client's rate does (Unix times), how many more are let pass,
+    and as what reader of `atelier.core.lookups`: what an instance would decide within that time,
+    and has counted already.
     """
+    held = request.META.get("HTTP_X_CACHE_PERMIT", "")
     token = _bearer(request)
-    if "HTTP_X_CACHE_PERMIT" not in request.META or token is None:
+    if not held.isdecimal() or token is None:
         return
     seconds = _verifier().seconds_to_trust(token, caller)
     # Before Redis is waited for.
     trusted_until = time.time() + seconds
-    number, counted_until = take_ahead(caller.client_id) if seconds > 0 else (0, 0.0)
-    if number > 0:
+    if seconds <= 0:
+        return
+    number, counted_until = take_ahead(caller.client_id, int(held))
+    if number > 0 or int(held) > 0:
         permitted = f"{trusted_until:.3f} {counted_until:.3f} {number} {reader}"
         response.headers["X-Accel-Permit"] = permitted
 

@@ -68,8 +68,9 @@ def is_within_rate(client: str) -> bool:
     return _shares.take(client, second) or _take_share(client, second, rate)
 
 
-def take_ahead(client: str) -> tuple[int, float]:
-    """How many requests of the client nginx may let pass by itself, and until what Unix time.
+def take_ahead(client: str, held: int = 0) -> tuple[int, float]:
+    """How many requests of the client nginx may let pass by itself, on top of those it holds, and
+    until what Unix time.
 
     They are counted as if they had come. None at all where Redis cannot count them.
     """
@@ -77,7 +78,9 @@ def take_ahead(client: str) -> tuple[int, float]:
     second = int(time.time())
     if not rate:
         return UNCOUNTED, second + 1.0
-    return _granted(client, second, max(1, rate // SHARES_AHEAD), rate) or 0, second + 1.0
+    wanted = max(1, rate // SHARES_AHEAD) - held
+    granted = _granted(client, second, wanted, rate) if wanted > 0 else 0
+    return granted or 0, second + 1.0
 
 
 def _take_share(client: str, second: int, rate: int) -> bool:

@@ -4,7 +4,7 @@
 
 local tags = require "tags"
 
-local floor, min, match, sub = math.floor, math.min, string.match, string.sub
+local floor, max, min, match, sub = math.floor, math.max, math.min, string.match, string.sub
 local get_headers, get_method = ngx.req.get_headers, ngx.req.get_method
 local now, re_match, sleep = ngx.now, ngx.re.match, ngx.sleep
 local permits = ngx.shared.permits
@@ -61,7 +61,7 @@ local function ask(var, caller)
     if not permits:add(caller .. "\nasked", true, ASKED_SECONDS) then
         return false
     end
-    var.cache_permit = "wanted"
+    var.cache_permit = max(permits:get(caller .. "\nleft") or 0, 0)
     ngx.ctx.caller = caller
     return true
 end
@@ -136,9 +136,9 @@ function M.header_filter()
     end
     local trust, count = remaining(trusted), remaining(counted)
     if trust > 0 and count > 0 then
-        permits:set(caller, number .. " " .. reader, trust)
         -- On top of what is left of the same second.
-        permits:incr(caller .. "\nleft", tonumber(number), 0, count)
+        local left = permits:incr(caller .. "\nleft", tonumber(number), 0, count)
+        permits:set(caller, (left or 0) .. " " .. reader, trust)
     end
     permits:delete(asked)
 end

@@ -28,7 +28,7 @@ def fresh(monkeypatch):
 
 
 def permitted(rf, token, **headers):
-    request = rf.get("/user/1", headers={"x-cache-permit": "wanted", **bearer(token), **headers})
+    request = rf.get("/user/1", headers={"x-cache-permit": "0", **bearer(token), **headers})
     caller = require(request, "accounts")
     response = HttpResponse()
     permit(request, response, caller, "-")
@@ -48,6 +48,20 @@ def test_a_permit_says_until_when_how_often_and_as_what_reader(rf, settings):
     assert (number, reader) == ("50", "-")
 
 
+def test_what_nginx_holds_is_not_counted_again(rf, settings):
+    settings.CLIENT_RATE = 500
+    token = give_token()
+    numbers = [
+        permitted(rf, token, **{"x-cache-permit": held}).split()[2] for held in ("20", "50", "80")
+    ]
+    assert numbers == ["30", "0", "0"]
+
+
+@pytest.mark.parametrize("held", ["", "-1", "wanted", "1.5"])
+def test_what_is_no_number_asks_for_nothing(rf, held):
+    assert permitted(rf, give_token(), **{"x-cache-permit": held}) is None
+
+
 def test_nobody_is_permitted_who_was_not_asked_for(rf):
     token = give_token()
     request = rf.get("/user/1", headers=bearer(token))
@@ -59,7 +73,7 @@ def test_nobody_is_permitted_who_was_not_asked_for(rf):
 def test_a_request_without_a_token_gets_no_permit(rf, settings):
     settings.OPEN_WITHOUT_TOKENS = True
     ClientFactory()
-    request = rf.get("/user/1", headers={"x-cache-permit": "wanted"})
+    request = rf.get("/user/1", headers={"x-cache-permit": "0"})
     response = HttpResponse()
     permit(request, response, require(request, "accounts"), "-")
     assert "X-Accel-Permit" not in response.headers
@@ -74,12 +88,12 @@ def test_a_used_up_rate_permits_nothing(rf, settings, monkeypatch):
 
 def test_a_token_that_is_not_trusted_is_not_counted_ahead(rf, fresh, monkeypatch):
     monkeypatch.setattr(fresh, "seconds_to_trust", lambda token, caller: 0.0)
-    monkeypatch.setattr(callers, "take_ahead", lambda client: pytest.fail("was counted"))
+    monkeypatch.setattr(callers, "take_ahead", lambda *asked: pytest.fail("was counted"))
     assert permitted(rf, give_token()) is None
 
 
 def test_a_wait_for_redis_lengthens_no_trust(rf, fresh, monkeypatch):
-    def slow(client):
+    def slow(client, held):
         time.sleep(0.3)
         return 1, time.time() + 1
 
@@ -91,7 +105,7 @@ def test_a_wait_for_redis_lengthens_no_trust(rf, fresh, monkeypatch):
 
 
 def test_f16_who_is_refused_gets_no_permit(client, settings):
-    told = {"x-cache-permit": "wanted"}
+    told = {"x-cache-permit": "0"}
     narrow = give_token(scopes=["moderation"])
     for headers in ({}, bearer("wrong"), bearer(narrow), {**bearer(give_token()), "ntenant": "x"}):
         response = client.get("/user/1", headers={**told, **headers})

@@ -63,6 +63,11 @@ def test_what_is_taken_ahead_and_what_is_let_in_are_one_rate(settings, fresh, ra
         fresh[0] += 1
 
 
+def test_what_is_held_is_not_taken_again(settings, fresh):
+    settings.CLIENT_RATE = 1000
+    assert [take_ahead("a", held)[0] for held in (0, 40, 100, 300)] == [100, 60, 0, 0]
+
+
 def test_what_is_left_is_taken_ahead_where_it_is_less(settings):
     settings.CLIENT_RATE = 30
     assert admitted("a", 28) == 28

@@ -234,7 +234,7 @@ def test_headers_that_only_nginx_may_send_have_no_effect(stack, token, userid, r
     current = " ".join(redis.mget("tag:epoch", f"tag:user:{userid}"))
     ends = f"{time.time() + 60:.3f}"
     forged = (
-        f"X-Cache-Scope: user:{userid}\r\nX-Cache-Tags: {current}\r\nX-Cache-Permit: wanted\r\n"
+        f"X-Cache-Scope: user:{userid}\r\nX-Cache-Tags: {current}\r\nX-Cache-Permit: 0\r\n"
         f"X-Accel-Permit: {ends} {ends} 1000 -\r\nX-Accel-Redirect: /healthz\r\n"
     )
     # Whoever is told of tags reads PostgreSQL.

@@ -44,6 +44,8 @@ const SCENARIOS = {
 // How long the service may stand still before a request finds no virtual user and is dropped.
 const STILL_SECONDS = 0.2;
 const FEWEST_VUS = 20;
+// Between a warm-up and what is measured.
+const PAUSE_SECONDS = 2;
 const MOST_VUS = 600;
 
 const known = scenario(config.scenario);
@@ -57,10 +59,12 @@ export const isSmoke = config.scenario === 'smoke';
 // For k6's options: the scenario, after a warm-up where one is asked for.
 export function executors() {
   const measured = known.stages ? ramping() : constant(rate, seconds);
-  measured.startTime = `${config.warmup}s`;
   const all = { [config.scenario]: measured };
   if (config.warmup > 0) {
     all.warmup = { ...constant(rate, config.warmup), exec: 'warmUp' };
+    all.warmup.gracefulStop = `${PAUSE_SECONDS}s`;
+    // The same virtual users go on then: new ones would cost the first seconds.
+    measured.startTime = `${config.warmup + PAUSE_SECONDS}s`;
   }
   return all;
 }
