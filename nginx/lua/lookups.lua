@@ -75,7 +75,9 @@ local function admit(var, caller)
         left = left and left > 0 and permits:incr(caller .. "\nleft", -1)
         if left and left >= 0 then
             local number, reader = match(permit, "^(%d+) (%S+)$")
-            if left > number * RENEWED_PART and permits:ttl(caller) > RENEWED_SECONDS then
+            -- It may have ended since it was read.
+            local seconds = permits:ttl(caller) or 0
+            if left > number * RENEWED_PART and seconds > RENEWED_SECONDS then
                 return reader
             end
             return not ask(var, caller) and reader or nil
