@@ -9,7 +9,7 @@ import pytest
 from django.core.cache import caches
 from django.db import transaction
 
-from atelier.core import control, tags
+from atelier.core import control, lookups, tags
 from atelier.core.control import Tags, current_tags
 from atelier.core.lookups import CACHE, PREFIX, Lookup, look_up, noted_tags
 from atelier.core.publishing import EPOCH, publish
@@ -17,7 +17,6 @@ from atelier.core.tags import Breaker, connect, key_of
 from stack.nginx import LOOKUP_SECONDS
 from tests.threads import Aside
 from tests.waiting import wait_until
-from users.services.accounts import LOOK_UP_SECONDS
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -163,7 +162,7 @@ def test_the_setting_the_kernel_and_nginx_spell_the_key_alike(settings):
     assert caches[CACHE].make_key(SCOPE) == KEY
     prefix = KEY.removesuffix(SCOPE)
     assert f'LOOKUP = "{prefix}"' in (settings.BASE_DIR / "nginx" / "lua" / "tags.lua").read_text()
-    assert LOOK_UP_SECONDS == LOOKUP_SECONDS
+    assert lookups.LOOKUP_SECONDS == LOOKUP_SECONDS
 
 
 @pytest.mark.parametrize("value", ["", "ä", "[1]", "1\n2", "a b -\n1", "1e5", "x" * 100_000])
