@@ -71,6 +71,23 @@ def test_a_profile_is_found_as_soon_as_it_is_there_and_as_it_is_now(client, open
     assert found(client, query="eve") == [made]
 
 
+def test_pages_lead_on_by_what_the_last_one_says(client, crowd):
+    body, seen = {"query": "person", "sort_by": "full_name ASC", "limit": 5}, []
+    for number in (5, 5, 2):
+        response = send(client, "POST", SEARCH, body)
+        rows = [entry["profile_id"] for entry in response.json()]
+        assert len(rows) == number
+        seen += rows
+        assert ("X-Next-After" in response.headers) is (number == 5)
+        body["after"] = response.headers.get("X-Next-After")
+    assert seen == crowd
+
+
+@pytest.mark.parametrize("after", [1, "x", "", ["a"], "\u00e4", "W10"])
+def test_f11_what_does_not_lead_on_is_400(client, crowd, after):
+    assert send(client, "POST", SEARCH, {"query": "person", "after": after}).status_code == 400
+
+
 def test_nobody_is_found_by_another_tenant(client, crowd):
     TenantFactory(name="north")
     assert send(client, "POST", SEARCH, {}, ntenant="north").json() == []

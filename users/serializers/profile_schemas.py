@@ -181,7 +181,8 @@ SEARCH: dict[str, Any] = {
     "summary": "Search profiles",
     "description": (
         "Words, each of which has to be found; without any, all profiles. An unknown `sort_by` "
-        "counts as none, and numbers are clamped."
+        "counts as none, and numbers are clamped. A full page says in `X-Next-After` how to go on:"
+        " sent as `after` it costs as much as a first page, however far it is."
     ),
     "parameters": [_TENANT],
     "request": profiles.Search,

@@ -175,12 +175,15 @@ class Search(serializers.Serializer):
     sort_by = serializers.CharField(required=False, allow_blank=True)
     limit = serializers.IntegerField(required=False, help_text=f"At most {MAX_LIMIT}.")
     offset = serializers.IntegerField(required=False, help_text=f"At most {MAX_OFFSET}.")
+    after = serializers.CharField(
+        required=False, help_text="X-Next-After of the page before, of the same query and order."
+    )
 
 
 def search_of(body: Any) -> dict[str, Any]:
-    """query, limit, offset, and sort_by where it is one of the orders; the numbers are clamped.
+    """query, limit, offset, after, and sort_by where it is an order; the numbers are clamped.
 
-    Raises Invalid for a query that is no text, or too long.
+    Raises Invalid for a query that is no text, or too long, and for an `after` that is no text.
     """
     if not isinstance(body, dict):
         raise Invalid(UNREADABLE)
@@ -191,11 +194,15 @@ def search_of(body: Any) -> dict[str, Any]:
         query = str(query)
     if not isinstance(query, str) or "\0" in query or len(query) > MAX_QUERY:
         raise Invalid(f"query must be a text of at most {MAX_QUERY} characters.")
+    after = body.get("after")
+    if after is not None and not isinstance(after, str):
+        raise Invalid("after must be the X-Next-After of a page.")
     return {
         **_order(sort_by),
         "query": query,
         "limit": min(_number(body.get("limit")) or DEFAULT_LIMIT, MAX_LIMIT),
         "offset": min(_number(body.get("offset")), MAX_OFFSET),
+        "after": after,
     }
 
 

@@ -88,7 +88,10 @@ class ProfileViewSet(PrivateViewSet):
         caller = require(request, PROFILES_READ)
         asked = shapes.search_of(json_body(request, complaint=shapes.UNREADABLE))
         found = search.search_profiles(tenant_id=caller.tenant_id, **asked)
-        return private_json(found.profiles)
+        answer = private_json(found.profiles)
+        if found.next is not None:
+            answer.headers["X-Next-After"] = found.next
+        return answer
 
     @extend_schema(**schemas.UPLOAD)
     def upload(self, request: HttpRequest, profile_id: str) -> HttpResponse:
