@@ -95,10 +95,10 @@ def permit(request: HttpRequest, response: HttpResponse, caller: Caller, reader:
     if not held.isdecimal() or token is None:
         return
     seconds = _verifier().seconds_to_trust(token, caller)
-    # Before Redis is waited for.
-    trusted_until = time.time() + seconds
     if seconds <= 0:
         return
+    # Before Redis is waited for.
+    trusted_until = time.time() + seconds
     number, counted_until = take_ahead(caller.client_id, int(held))
     if number > 0 or int(held) > 0:
         permitted = f"{trusted_until:.3f} {counted_until:.3f} {number} {reader}"

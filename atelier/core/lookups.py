@@ -16,7 +16,7 @@ from django.http import HttpRequest
 from atelier.core.control import Tags, current_tags, store
 
 # The alias in CACHES, and how its keys begin.
-CACHE = PREFIX = "lookup"
+CACHE = "lookup"
 LOOKUP_SECONDS = 30 * 60
 # Whom a value is for, where everybody who may ask at all is shown the same.
 ANYBODY = "-"

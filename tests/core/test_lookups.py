@@ -11,7 +11,7 @@ from django.db import transaction
 
 from atelier.core import control, lookups, tags
 from atelier.core.control import Tags, current_tags
-from atelier.core.lookups import CACHE, PREFIX, Lookup, look_up, noted_tags
+from atelier.core.lookups import CACHE, Lookup, look_up, noted_tags
 from atelier.core.publishing import EPOCH, publish
 from atelier.core.tags import Breaker, connect, key_of
 from stack.nginx import LOOKUP_SECONDS
@@ -158,7 +158,7 @@ def test_the_value_lives_beside_its_tags_for_the_seconds_that_were_asked_for(red
 
 
 def test_the_setting_the_kernel_and_nginx_spell_the_key_alike(settings):
-    assert settings.CACHES[CACHE]["KEY_PREFIX"] == PREFIX
+    assert settings.CACHES[CACHE]["KEY_PREFIX"] == CACHE
     assert caches[CACHE].make_key(SCOPE) == KEY
     prefix = KEY.removesuffix(SCOPE)
     assert f'LOOKUP = "{prefix}"' in (settings.BASE_DIR / "nginx" / "lua" / "tags.lua").read_text()

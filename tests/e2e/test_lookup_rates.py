@@ -10,7 +10,6 @@ import pytest
 
 from stack.testing import TestStack
 from tests.e2e.lookups import Asking, bearer, by_nginx
-from tests.e2e.office import Office
 from tests.faults.cache.clients import Client, header
 from tests.threads import Crew
 
@@ -26,13 +25,6 @@ def stack() -> Iterator[TestStack]:
     started = TestStack({"CLIENT_RATE": str(RATE)}).start()
     yield started
     started.stop()
-
-
-@pytest.fixture(scope="module")
-def office(stack) -> Iterator[Office]:
-    opened = Office(stack)
-    yield opened
-    opened.close()
 
 
 def crowd(stack, headers):

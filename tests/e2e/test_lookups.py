@@ -14,7 +14,6 @@ from redis import Redis, RedisError
 
 from stack.testing import TestStack
 from tests.e2e.lookups import Asking, ask_often, bearer, by_nginx, shown, source, upstreams
-from tests.e2e.office import Office
 from tests.factories.users import SECRET
 from tests.faults.cache.clients import Answer, Client, Lost, header
 from tests.threads import Aside, Crew
@@ -37,13 +36,6 @@ def stack() -> Iterator[TestStack]:
     started = TestStack({"CLIENT_RATE": "20000"}).start()
     yield started
     started.stop()
-
-
-@pytest.fixture(scope="module")
-def office(stack) -> Iterator[Office]:
-    opened = Office(stack)
-    yield opened
-    opened.close()
 
 
 @pytest.fixture(scope="module")
