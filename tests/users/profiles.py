@@ -7,7 +7,7 @@ from uuid import UUID
 import orjson
 
 from tests.factories.users import AccountFactory, ProfileFactory, TenantFactory
-from users.models import Profile, Tenant
+from users.models import Profile, SearchWord, SearchZone, Tenant
 
 ANN = UUID("018f0000-0000-7000-8000-000000000001")
 BO = UUID("018f0000-0000-7000-8000-000000000002")
@@ -59,3 +59,10 @@ def send(client: Any, method: str, path: str, body: Any = None, **headers: str) 
     """The answer to a JSON body, or to bytes as they are."""
     data = body if isinstance(body, bytes) else b"" if body is None else orjson.dumps(body)
     return client.generic(method, path, data, "application/json", headers=headers)
+
+
+def zones_of(word: SearchWord, sort: str) -> list[int]:
+    """Numbers of the zones of an order that a map has for the beginning of a word."""
+    zones = SearchZone.objects.filter(map=word.map_id, sort=sort).order_by("number")
+    numbers = zones.values_list("number", flat=True)
+    return [number for number in numbers if word.zones[number // 8] >> number % 8 & 1]

@@ -9,6 +9,7 @@ from django.db import transaction
 
 from tests.factories.users import ProfileFactory, TenantFactory
 from tests.threads import Aside, Crew
+from tests.users.profiles import zones_of
 from users.models import SORTS, Profile, SearchMap, SearchWord, Tenant
 from users.services import mapping
 from users.services.search import mark_profile, search_profiles
@@ -38,9 +39,8 @@ def found_in_zones(tenant: Tenant, word: SearchWord, sort: str) -> int:
             "pictures": "",
             "limit": 100_000,
             "offset": 0,
-            "most": 10**9,
             "map_id": word.map_id,
-            "wanted": sql.mask([word.bit], word.map.bits),
+            "zones": zones_of(word, sort),
             "patterns": sql.text_array([f"% {word.key}%"]),
         },
     )

@@ -38,6 +38,11 @@ $$
 """
 
 
+class BitMask(models.Field):
+    def db_type(self, connection):
+        return "bit varying"
+
+
 class Migration(migrations.Migration):
 
     dependencies = [
@@ -75,7 +80,7 @@ class Migration(migrations.Migration):
                 ('lower_id', models.UUIDField()),
                 ('upper_key', models.TextField(db_collation='C')),
                 ('upper_id', models.UUIDField()),
-                ('mask', users.models.search.BitMask()),
+                ('mask', BitMask()),
             ],
         ),
         migrations.AddField(

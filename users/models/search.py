@@ -98,13 +98,6 @@ class SearchKeys(Func):
     output_field = ArrayField(models.TextField())
 
 
-class BitMask(models.Field):
-    """Bits as text, or as hexadecimal digits after an `x`."""
-
-    def db_type(self, connection: object) -> str:
-        return "bit varying"
-
-
 class SearchMap(models.Model):
     """Which parts of a large tenant's orders can hold which frequent words.
 
@@ -116,7 +109,8 @@ class SearchMap(models.Model):
     tenant = models.ForeignKey(Tenant, models.CASCADE, related_name="+")
     # As they were when it was built.
     profiles = models.BigIntegerField()
-    bits = models.IntegerField()
+    # Into how many each order is cut.
+    zones = models.IntegerField()
     is_used = models.BooleanField(default=False)
     is_kept = models.BooleanField(default=True)
     built_at = models.DateTimeField(db_default=Now())
@@ -136,13 +130,18 @@ class SearchMap(models.Model):
 
 
 class SearchWord(models.Model):
-    """A beginning of words that many profiles have, and its bit. None is added later."""
+    """A beginning of words that many profiles have, and where they are. None is added later.
+
+    Bit n of `zones`, counted from the least of the first byte, is that of the zone with the number
+    n: words of a profile there may begin so if it is set, and none does if it is not. It is stored
+    as it is, neither compressed nor in the row.
+    """
 
     map = models.ForeignKey(SearchMap, models.CASCADE, related_name="+", db_index=False)
     key = models.TextField(db_collation="C")
-    bit = models.IntegerField()
     # An estimate.
     profiles = models.BigIntegerField()
+    zones = models.BinaryField()
 
     class Meta:
         constraints = [models.UniqueConstraint(name="one_search_word_a_key", fields=["map", "key"])]
@@ -152,23 +151,26 @@ class SearchWord(models.Model):
 
 
 class SearchZone(models.Model):
-    """The profiles of an order from `lower` to before `upper`: words whose bit is not set begin no
-    word of theirs. A set bit may be one too many."""
+    """The profiles of an order from `lower` to before `upper`.
+
+    Numbers go on from zone to zone of an order, and from order to order as SORTS has them.
+    """
 
     map = models.ForeignKey(SearchMap, models.CASCADE, related_name="+", db_index=False)
+    number = models.IntegerField()
     sort = models.TextField()
     # Texts of the order's key, with the id.
     lower_key = models.TextField(db_collation="C")
     lower_id = models.UUIDField()
     upper_key = models.TextField(db_collation="C")
     upper_id = models.UUIDField()
-    mask = BitMask()
 
     class Meta:
         constraints = [
+            models.UniqueConstraint(name="one_search_zone_a_number", fields=["map", "number"]),
             models.UniqueConstraint(
                 name="one_search_zone_a_beginning", fields=["map", "sort", "lower_key", "lower_id"]
-            )
+            ),
         ]
 
     def __str__(self) -> str:

@@ -29,8 +29,9 @@ TASK, QUEUE = "map_profiles", "housekeeping"
 FREQUENT_FROM = 8_000
 MOST_BITS = 6_144
 SAMPLED = 200_000
-ZONES, SMALLEST_ZONE = 10_000, 500
+ZONES, SMALLEST_ZONE = 20_000, 500
 STORED_AT_ONCE = 500
+MASKS_AT_ONCE = 64
 # Words whose bits are remembered: most are names, again and again.
 MOST_KNOWN = 500_000
 LONGEST_WAIT_SECONDS = 60
@@ -62,7 +63,7 @@ def map_tenant(*, tenant_id: UUID, say: Callable[[str], object] = str) -> bool:
         _remove_given_up(tenant_id)
         return False
     begun = _begin(tenant_id, profiles)
-    say(f"{begun.frequent} frequent beginnings of words, {sum(map(len, begun.ids))} zones")
+    say(f"{len(begun.words)} frequent beginnings of words, {begun.zones} zones an order")
     for number, rows in enumerate(sql.each_live(tenant_id)):
         begun.add(rows)
         if number % 50 == 49:
@@ -101,10 +102,10 @@ def _remove_given_up(tenant_id: UUID) -> None:
     """Some at a time. What a writer has just now stays until the next time."""
     given_up = SearchMap.objects.filter(tenant=tenant_id, is_kept=False)
     for map_id in given_up.values_list("pk", flat=True):
-        while sql.remove_zones(map_id, STORED_AT_ONCE):
+        while sql.remove_words(map_id, STORED_AT_ONCE):
             pass
-        if not SearchZone.objects.filter(map=map_id).exists():
-            SearchWord.objects.filter(map=map_id).delete()
+        if not SearchWord.objects.filter(map=map_id).exists():
+            SearchZone.objects.filter(map=map_id).delete()
             SearchMap.objects.filter(pk=map_id).delete()
 
 
@@ -117,51 +118,54 @@ class _Begun:
     """A map that writers keep already, and what all profiles add to it."""
 
     def __init__(
-        self, *, map_id: int, bits: dict[str, int], size: int, bounds: list[list[tuple[str, str]]]
+        self, *, map_id: int, words: dict[str, int], bounds: list[list[tuple[str, str]]]
     ) -> None:
+        """words: the ids of `SearchWord`."""
         self.map_id = map_id
+        self.words = words
+        self.zones = len(bounds[0])
         self._starts = [[_place(*start) for start in starts] for starts in bounds]
-        self.frequent = len(bits)
-        self.ids: list[list[int]] = []
-        self._bits = bits
+        self._places = {key: place for place, key in enumerate(words)}
         self._known: dict[str, list[int]] = {}
-        self._flags = [np.zeros((len(starts), size), dtype=bool) for starts in bounds]
+        # A profile's words lie next to each other here, as they do not in masks.
+        self._flags = np.zeros((len(bounds) * self.zones, len(words)), dtype=bool)
 
     def add(self, rows: Sequence[tuple[Any, ...]]) -> None:
         """Rows of `sql.each_live`."""
-        bits: list[int] = []
+        found: list[int] = []
         counts = np.empty(len(rows), dtype=np.intp)
         for number, row in enumerate(rows):
-            before = len(bits)
+            before = len(found)
             for word in words_in(row[0]):
-                bits += self._bits_of(word)
-            counts[number] = len(bits) - before
-        columns = np.array(bits, dtype=np.intp)
-        for place, (starts, flags) in enumerate(zip(self._starts, self._flags, strict=True), 2):
+                found += self._places_of(word)
+            counts[number] = len(found) - before
+        columns = np.array(found, dtype=np.intp)
+        for number, starts in enumerate(self._starts):
+            place = number + 2
             zones = np.fromiter(
                 (bisect_right(starts, _place(row[place], row[1])) - 1 for row in rows),
                 dtype=np.intp,
                 count=len(rows),
             )
-            flags[np.repeat(zones, counts), columns] = True
+            self._flags[np.repeat(zones + number * self.zones, counts), columns] = True
 
     def store(self) -> None:
-        for ids, flags in zip(self.ids, self._flags, strict=True):
-            masks = [f"x{octets.tobytes().hex()}" for octets in np.packbits(flags, axis=1)]
-            for start in range(0, len(ids), STORED_AT_ONCE):
-                stop = start + STORED_AT_ONCE
-                sql.add_bits(ids[start:stop], masks[start:stop])
+        ids = list(self.words.values())
+        for start in range(0, len(ids), MASKS_AT_ONCE):
+            stop = start + MASKS_AT_ONCE
+            masks = np.packbits(self._flags[:, start:stop], axis=0, bitorder="little")
+            sql.add_bits(dict(zip(ids[start:stop], masks.T, strict=True)))
 
-    def _bits_of(self, word: str) -> list[int]:
+    def _places_of(self, word: str) -> list[int]:
         found = self._known.get(word)
         if found is None:
             found = []
             for key in map_keys(word):
-                bit = self._bits.get(key)
-                if bit is None:
+                place = self._places.get(key)
+                if place is None:
                     # A longer beginning has no more profiles than a shorter one.
                     break
-                found.append(bit)
+                found.append(place)
             if len(self._known) < MOST_KNOWN:
                 self._known[word] = found
         return found
@@ -176,19 +180,19 @@ def _begin(tenant_id: UUID, profiles: int) -> _Begun:
     """A map without bits, from a sample; committed while no writer is under way."""
     rows = sql.sample(tenant_id, min(100.0, 100 * SAMPLED / profiles))
     frequent = _frequent(rows, profiles)
-    bits = {key: bit for bit, (key, _) in enumerate(frequent)}
-    size = max(8, -(-len(bits) // 8) * 8)
     bounds = _bounds(rows, max(1, min(ZONES, profiles // SMALLEST_ZONE)))
+    zones = len(bounds[0])
+    nowhere = bytes(-(-len(SORTS) * zones // 8))
     with transaction.atomic():
-        made = SearchMap.objects.create(tenant_id=tenant_id, profiles=profiles, bits=size)
-        SearchWord.objects.bulk_create(
-            SearchWord(map=made, key=key, bit=bits[key], profiles=count) for key, count in frequent
+        made = SearchMap.objects.create(tenant_id=tenant_id, profiles=profiles, zones=zones)
+        stored = SearchWord.objects.bulk_create(
+            (SearchWord(map=made, key=key, profiles=n, zones=nowhere) for key, n in frequent),
+            batch_size=STORED_AT_ONCE,
         )
-        begun = _Begun(map_id=made.pk, bits=bits, size=size, bounds=bounds)
-        for name, starts in zip(SORTS, bounds, strict=True):
-            begun.ids.append(_store_zones(made, name, starts))
+        for number, (name, starts) in enumerate(zip(SORTS, bounds, strict=True)):
+            _store_zones(made, name, starts, number * zones)
         _wait_for_writers(tenant_id)
-    return begun
+    return _Begun(map_id=made.pk, words={word.key: word.pk for word in stored}, bounds=bounds)
 
 
 def _frequent(rows: Sequence[tuple[Any, ...]], profiles: int) -> list[tuple[str, int]]:
@@ -208,31 +212,29 @@ def _bounds(rows: Sequence[tuple[Any, ...]], zones: int) -> list[list[tuple[str,
     return [
         [
             (sort.least, str(FIRST_ID)),
-            *sorted({(row[place], row[1]) for row in rows})[step::step],
+            *sorted((row[place], row[1]) for row in rows)[step::step],
         ]
         for place, sort in enumerate(SORTS.values(), 2)
     ]
 
 
-def _store_zones(made: SearchMap, name: str, starts: list[tuple[str, str]]) -> list[int]:
-    """Their ids, in the order of the starts."""
+def _store_zones(made: SearchMap, name: str, starts: list[tuple[str, str]], first: int) -> None:
     ends = [*starts[1:], (SORTS[name].greatest, str(LAST_ID))]
-    stored = SearchZone.objects.bulk_create(
+    SearchZone.objects.bulk_create(
         [
             SearchZone(
                 map=made,
+                number=number,
                 sort=name,
                 lower_key=start[0],
                 lower_id=UUID(start[1]),
                 upper_key=end[0],
                 upper_id=UUID(end[1]),
-                mask="x" + "00" * (made.bits // 8),
             )
-            for start, end in zip(starts, ends, strict=True)
+            for number, (start, end) in enumerate(zip(starts, ends, strict=True), first)
         ],
         batch_size=STORED_AT_ONCE,
     )
-    return [zone.pk for zone in stored]
 
 
 def _wait_for_writers(tenant_id: UUID) -> None:

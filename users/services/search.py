@@ -5,8 +5,12 @@ tells the ways and what each costs.
 """
 
 import base64
+import re
 from dataclasses import dataclass
-from math import prod
+from functools import reduce
+from itertools import islice
+from math import ceil, prod
+from operator import and_
 from typing import Any
 from uuid import UUID
 
@@ -21,8 +25,10 @@ from users.terms import SHORT, index_key, map_key, map_keys, query_words, words_
 DEFAULT_SORT = "created_at DESC"
 MOST_LIMIT = 100
 MOST_OFFSET = 10_000
-# A walk without a map looks at so many rows. Some milliseconds.
+# A walk that may be in vain looks at so many rows. Some milliseconds.
 MOST_WALKED = 5_000
+# A walk is given up when it is so many times as long as it should be.
+PATIENCE = 4
 # What it takes to merge the lists of words, against reading a row.
 LIST_SHARE = 0.03
 
@@ -92,14 +98,14 @@ def mark_profile(*, tenant_id: UUID, profile_id: UUID) -> None:
     """Let search know of a profile that the same transaction wrote.
 
     Every write of a live profile ends with it; without it, a frequent word may miss the profile.
-    Holds a lock that keeps new maps away until the transaction ends. Three short queries, rarely a
-    fourth.
+    Holds a lock that keeps new maps away until the transaction ends. Four short queries at
+    most, one more for a map that is being built.
     """
     sql.lock_shared(tenant_id)
     words = sql.words_of(tenant_id, profile_id)
     keys = {key for word in words_in(words or "") for key in map_keys(word)}
-    for map_id, wanted in sql.bits_of(tenant_id, sorted(keys)):
-        sql.set_bits(map_id, profile_id, wanted)
+    for map_id, zones in sql.zones_of(tenant_id, profile_id):
+        sql.set_bits(map_id, sorted(keys), zones)
 
 
 def _found(order: sql.Order, words: list[str], params: dict[str, Any]) -> sql.Found:
@@ -108,45 +114,78 @@ def _found(order: sql.Order, words: list[str], params: dict[str, Any]) -> sql.Fo
         return sql.page("all", order, params)
     params["patterns"] = sql.text_array([f"% {escaped(word)}%" for word in words])
     keys = {word: map_key(word) for word in words}
-    known = sql.known(params["tenant_id"], list(set(keys.values())))
+    known = sql.known(list(set(keys.values())), order, params)
     if known is None:
-        walking = {**params, "most": MOST_WALKED}
-        walked = sql.page("walk", order, walking)
+        walked = sql.page("walk", order, {**params, "most": MOST_WALKED})
         if walked.count == params["limit"]:
             return walked
         return _gathered(order, words, params, are_rare=True)
-    frequent = known["words"] or {}
-    rare = [word for word in words if keys[word] not in frequent]
+    rare = [word for word in words if keys[word] not in known.words]
     if rare:
         return _gathered(order, rare, params, are_rare=True)
-    plan = _Plan.of(known["profiles"], [profiles for _, profiles in frequent.values()])
-    if (params["limit"] + params["offset"]) <= plan.gathered * plan.share:
-        bits = [bit for bit, _ in frequent.values()]
-        walking = {
-            **params,
-            "map_id": known["id"],
-            "wanted": sql.mask(bits, known["bits"]),
-            "most": max(MOST_WALKED, plan.gathered),
-        }
-        walked = sql.page("walk_zones", order, walking)
-        if walked.count == params["limit"]:
+    return _found_in_zones(order, words, params, known)
+
+
+def _found_in_zones(
+    order: sql.Order, words: list[str], params: dict[str, Any], known: sql.Known
+) -> sql.Found:
+    """All words are frequent. Costs are counted in rows that are read."""
+    bits = reduce(and_, (zones for _, zones in known.words.values()))
+    zones = {
+        sort: bits >> number * known.zones & (1 << known.zones) - 1
+        for number, sort in enumerate(SORTS)
+    }
+    if not all(zones.values()):
+        # Each profile with all the words stands somewhere in each order.
+        return sql.Found(0, None, b"[]")
+    size = known.profiles / known.zones
+    nearest = min(zones, key=lambda sort: zones[sort].bit_count())
+    to_read = zones[nearest].bit_count() * size
+    # As if words knew nothing of each other.
+    having = [profiles for profiles, _ in known.words.values()]
+    share = prod(min(1.0, count / known.profiles) for count in having)
+    likely = max(1.0, min(to_read, share * known.profiles))
+    to_gather = likely + LIST_SHARE * (sum(having) if len(having) > 1 else 0)
+
+    left = _left(zones[order.sort], order, known)
+    whole = left.bit_count() * size
+    expected = (params["limit"] + params["offset"]) * whole / likely
+    instead = max(MOST_WALKED, min(to_read, to_gather))
+    asked = {**params, "map_id": known.id}
+    if min(whole, expected) <= instead:
+        most = whole if whole <= instead else min(instead, max(MOST_WALKED, PATIENCE * expected))
+        asked["zones"] = _numbers(left, order, known, most=ceil(most / size))
+        walked = sql.page("walk_zones", order, asked)
+        if walked.count == params["limit"] or len(asked["zones"]) == left.bit_count():
             return walked
-    return _gathered(order, words, params, are_rare=False)
+    if to_gather < to_read:
+        return _gathered(order, words, params, are_rare=False)
+    asked["zones"] = _numbers(zones[nearest], sql.Order(nearest, False), known)
+    return sql.page("gather_zones", order, asked, zones_of=nearest)
 
 
-@dataclass(frozen=True, slots=True)
-class _Plan:
-    """share: of all profiles, those that have all words, if words know nothing of each other;
-    gathered: what it costs to gather them, in rows."""
+def _left(bits: int, order: sql.Order, known: sql.Known) -> int:
+    """Zones of an order without those before the place where the page begins."""
+    if known.begin is None:
+        return bits
+    begin = known.begin - _first(order, known)
+    return bits & (2 << begin) - 1 if order.is_descending else bits >> begin << begin
 
-    share: float
-    gathered: int
 
-    @classmethod
-    def of(cls, profiles: int, having: list[int]) -> "_Plan":
-        share = prod(min(1.0, count / max(1, profiles)) for count in having)
-        lists = sum(having) if len(having) > 1 else 0
-        return cls(share, int(share * profiles + LIST_SHARE * lists))
+def _numbers(
+    bits: int, order: sql.Order, known: sql.Known, *, most: int | None = None
+) -> list[int]:
+    """Of so many zones, in their order."""
+    text = f"{bits:b}"[:: 1 if order.is_descending else -1]
+    places = [found.start() for found in islice(re.finditer("1", text), most)]
+    first = _first(order, known)
+    if order.is_descending:
+        return [first + len(text) - 1 - place for place in places]
+    return [first + place for place in places]
+
+
+def _first(order: sql.Order, known: sql.Known) -> int:
+    return list(SORTS).index(order.sort) * known.zones
 
 
 def _gathered(

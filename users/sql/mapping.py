@@ -3,11 +3,12 @@
 Not the ORM: they read all profiles of a tenant, in one pass each, and write masks by the hundred.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from typing import Any
 from uuid import UUID
 
+import numpy as np
 import psycopg
 from django.db import connection, transaction
 
@@ -32,20 +33,15 @@ _SAMPLE = (
 _ALL = f"SELECT {_COLUMNS} FROM users_profile profile {_LIVE}"  # noqa: S608 - constants only
 
 # Index: the primary key. Rows are locked in the order of their ids, as writers do.
-_ADD_BITS = """
-WITH locked AS MATERIALIZED (
-    SELECT id FROM users_searchzone WHERE id = ANY (%(ids)s::bigint[])
-    ORDER BY id FOR NO KEY UPDATE
-)
-UPDATE users_searchzone zone SET mask = zone.mask | added.mask
-FROM unnest(%(ids)s::bigint[], %(masks)s::varbit[]) added (id, mask) JOIN locked USING (id)
-WHERE zone.id = added.id
+_LOCKED = """
+SELECT id, zones FROM users_searchword WHERE id = ANY (%(ids)s) ORDER BY id FOR NO KEY UPDATE
 """
+_SET = "UPDATE users_searchword SET zones = %(zones)s WHERE id = %(id)s"
 
-# Index: one_search_zone_a_beginning. Waits for nobody: whoever has a row now is passed over.
-_REMOVE_ZONES = """
-DELETE FROM users_searchzone WHERE id IN (
-    SELECT id FROM users_searchzone WHERE map_id = %(map_id)s
+# Index: one_search_word_a_key. Waits for nobody: whoever has a row now is passed over.
+_REMOVE_WORDS = """
+DELETE FROM users_searchword WHERE id IN (
+    SELECT id FROM users_searchword WHERE map_id = %(map_id)s
     LIMIT %(most)s FOR UPDATE SKIP LOCKED
 )
 """
@@ -74,15 +70,19 @@ def each_live(tenant_id: UUID) -> Iterator[Sequence[tuple[Any, ...]]]:
                 yield rows
 
 
-def add_bits(ids: Sequence[int], masks: Sequence[str]) -> None:
-    with connection.cursor() as cursor:
-        cursor.execute(_ADD_BITS, {"ids": list(ids), "masks": list(masks)})
+def add_bits(added: Mapping[int, "np.ndarray[Any, Any]"]) -> None:
+    """Set these bits, bytes of them by the ids of words, beside those that writers set."""
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(_LOCKED, {"ids": list(added)})
+        for word_id, zones in cursor.fetchall():
+            both = added[word_id] | np.frombuffer(zones, dtype=np.uint8)
+            cursor.execute(_SET, {"id": word_id, "zones": both.tobytes()})
 
 
-def remove_zones(map_id: int, most: int) -> int:
+def remove_words(map_id: int, most: int) -> int:
     """Remove some that no writer has at the moment; how many."""
     with connection.cursor() as cursor:
-        cursor.execute(_REMOVE_ZONES, {"map_id": map_id, "most": most})
+        cursor.execute(_REMOVE_WORDS, {"map_id": map_id, "most": most})
         return cursor.rowcount
 
 

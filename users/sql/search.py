@@ -1,10 +1,10 @@
 """The statements of search (docs/users.md#search): pages of whole profiles as JSON, and the map.
 
 Not the ORM: each statement is made so that it has one plan only. An order is walked along its index
-(`walk`), or along those zones of it that can hold the words (`walk_zones`), and stops after so many
-rows; or all that has the words is gathered and sorted (`gather`). Each row is compared with the
-words themselves, which are patterns of LIKE. Statements are put together from the constants of
-`users.models.search`; what callers send travels as parameters.
+(`walk`), or along some of its zones (`walk_zones`), and left when the page is full; or all that has
+the words is gathered, and sorted (`gather`). Each row is compared with the words themselves, which
+are patterns of LIKE. Statements are put together from the constants of `users.models.search`; what
+callers send travels as parameters.
 """
 
 from collections.abc import Mapping, Sequence
@@ -61,28 +61,34 @@ _WALK = f"""
     WHERE {_HAS_WORDS}
 """  # noqa: S608 - constants only
 
-# Indexes: one_search_zone_a_beginning, and that of the order for each zone. Zones are disjoint and
+# The rows of a zone, which the order's index has.
+_IN_ZONE = """
+            AND ({key}, profile.id) >= (zone.lower_key::{kind}, zone.lower_id)
+            AND ({key}, profile.id) < (zone.upper_key::{kind}, zone.upper_id)"""
+
+# Indexes: one_search_zone_a_number, and that of the order for each zone. Zones are disjoint and
 # come in their order, so that the rows of a nested loop over them come in theirs.
 _WALK_ZONES = f"""
-    SELECT key, id FROM (
-        SELECT walked.* FROM users_searchzone zone
-        CROSS JOIN LATERAL (
-            {{rows}}
-            AND ({{key}}, profile.id) >= (zone.lower_key::{{kind}}, zone.lower_id)
-            AND ({{key}}, profile.id) < (zone.upper_key::{{kind}}, zone.upper_id)
-            {{order}}
-        ) walked
-        WHERE zone.map_id = %(map_id)s AND zone.sort = '{{sort}}'
-            AND (zone.mask & %(wanted)s::varbit) = %(wanted)s::varbit{{zones_left}}
-        ORDER BY zone.lower_key {{direction}}, zone.lower_id {{direction}}
-        LIMIT %(most)s::bigint
+    SELECT walked.key, walked.id FROM (
+        SELECT * FROM users_searchzone zone
+        WHERE zone.map_id = %(map_id)s AND zone.number = ANY (%(zones)s::integer[])
+        ORDER BY zone.number {{direction}}
+    ) zone CROSS JOIN LATERAL (
+        {{rows}}{{in_zone}}
+            AND profile.{_HAS_WORDS}
+        {{order}}
     ) walked
-    WHERE {_HAS_WORDS}
 """  # noqa: S608 - constants only
-_ZONES_AFTER = {
-    "ASC": " AND (zone.upper_key, zone.upper_id) > (%(after_key)s, %(after_id)s::uuid)",
-    "DESC": " AND (zone.lower_key, zone.lower_id) <= (%(after_key)s, %(after_id)s::uuid)",
-}
+
+# Indexes: one_search_zone_a_number, and for each zone that of the order whose zones they are.
+_GATHER_ZONES = f"""
+    SELECT found.key, found.id FROM users_searchzone zone CROSS JOIN LATERAL (
+        {{rows}}{{in_zone}}
+            AND profile.{_HAS_WORDS}
+    ) found
+    WHERE zone.map_id = %(map_id)s AND zone.number = ANY (%(zones)s::integer[])
+    ORDER BY found.key {{direction}}, found.id {{direction}}
+"""  # noqa: S608 - constants only
 
 # Gathered before it is sorted, lest the order be walked for it.
 _GATHER = f"""
@@ -127,19 +133,18 @@ class Order:
 
 
 @cache
-def _statement(kind: str, order: Order, is_after: bool) -> str:
+def _statement(kind: str, order: Order, zones_of: str, is_after: bool) -> str:
     sort = SORTS[order.sort]
     direction, opposite = ("DESC", "ASC") if order.is_descending else ("ASC", "DESC")
     names = {
         "key": sort.key,
         "kind": sort.kind,
-        "sort": order.sort,
         "text": sort.text,
         "direction": direction,
         "opposite": opposite,
         "beyond": "<" if order.is_descending else ">",
         "columns": LEGACY_COLUMNS,
-        "zones_left": _ZONES_AFTER[direction] if is_after else "",
+        "in_zone": _IN_ZONE.format(key=SORTS[zones_of].key, kind=SORTS[zones_of].kind),
     }
     names["condition"] = _AFTER.format(**names) if is_after else ""
     names["rows"] = _ROWS.format(**names)
@@ -148,73 +153,108 @@ def _statement(kind: str, order: Order, is_after: bool) -> str:
         "all": _ALL,
         "walk": _WALK,
         "walk_zones": _WALK_ZONES,
+        "gather_zones": _GATHER_ZONES,
         "gather_keys": _GATHER.replace("{source}", _BY_KEYS),
         "gather_word": _GATHER.replace("{source}", _BY_WORD),
     }[kind].format(**names)
     return _PAGE.format(**names)
 
 
-def page(kind: str, order: Order, params: Mapping[str, Any]) -> Found:
-    """The page that one of the statements finds: all, walk, walk_zones, gather_keys or
-    gather_word.
+def page(kind: str, order: Order, params: Mapping[str, Any], *, zones_of: str = "") -> Found:
+    """The page that one of the statements finds: all, walk, walk_zones, gather_zones, gather_keys
+    or gather_word.
 
     `params`: tenant_id, pictures, limit and offset; after_key and after_id, where it begins after a
-    place; patterns, for all but `all`; most, of the walks; map_id and wanted; index_keys of both
+    place; patterns, for all but `all`; most, of `walk`; map_id and zones, their numbers, which are
+    of this order for `walk_zones`, and of `zones_of` for `gather_zones`; index_keys of the other
     gathers, and word.
     """
-    text = fetch_json(_statement(kind, order, "after_id" in params), params) or b"0\n\n[]"
+    statement = _statement(kind, order, zones_of or order.sort, "after_id" in params)
+    text = fetch_json(statement, params) or b"0\n\n[]"
     count, last, profiles = text.split(b"\n", 2)
     return Found(int(count), tuple(orjson.loads(last)) if last else None, profiles)
 
 
-# Indexes: one_search_map_a_tenant, one_search_word_a_key.
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What a tenant's map knows of words: its id, how many profiles and zones an order it was made
+    for, and, of those beginnings that are frequent, how many profiles have them, and the zones as
+    bits. begin: the number of the zone where the page begins, if not at an end."""
+
+    id: int
+    profiles: int
+    zones: int
+    words: dict[str, tuple[int, int]]
+    begin: int | None
+
+
+# Indexes: one_search_map_a_tenant, one_search_word_a_key, one_search_zone_a_beginning.
 _KNOWN = """
 SELECT row_to_json(answer)::text FROM (
-    SELECT map.id, map.profiles, map.bits, (
-        SELECT json_object_agg(word.key, json_build_array(word.bit, word.profiles))
+    SELECT map.id, map.profiles, map.zones, (
+        SELECT json_object_agg(
+            word.key, json_build_array(word.profiles, encode(word.zones, 'hex'))
+        )
         FROM users_searchword word WHERE word.map_id = map.id AND word.key = ANY (%(keys)s::text[])
-    ) AS words
+    ) AS words, (
+        SELECT zone.number FROM users_searchzone zone
+        WHERE zone.map_id = map.id AND zone.sort = %(sort)s
+            AND (zone.lower_key, zone.lower_id) <= (%(after_key)s, %(after_id)s::uuid)
+        ORDER BY zone.lower_key DESC, zone.lower_id DESC LIMIT 1
+    ) AS begin
     FROM users_searchmap map WHERE map.tenant_id = %(tenant_id)s AND map.is_used
 ) answer
 """
 
 
-def known(tenant_id: UUID, keys: Sequence[str]) -> dict[str, Any] | None:
-    """The tenant's map: id, profiles, bits, and words, of those keys that are frequent: bit and how
-    many profiles. None without a map."""
-    found = fetch_json(_KNOWN, {"tenant_id": tenant_id, "keys": text_array(keys)})
-    return None if found is None else orjson.loads(found)
+def known(keys: Sequence[str], order: Order, params: Mapping[str, Any]) -> Known | None:
+    """What the tenant's map knows of these beginnings, and of the place after which a page of
+    `params` begins; None without a map."""
+    place = {"after_key": None, "after_id": None, "sort": order.sort, "keys": text_array(keys)}
+    found = fetch_json(_KNOWN, {**place, **params})
+    if found is None:
+        return None
+    read = orjson.loads(found)
+    read["words"] = {
+        key: (profiles, int.from_bytes(bytes.fromhex(zones), "little"))
+        for key, (profiles, zones) in (read["words"] or {}).items()
+    }
+    return Known(**read)
 
 
-# Indexes: the foreign key of maps, one_search_word_a_key.
-_BITS = """
-SELECT map.id, map.bits, ARRAY(
-    SELECT word.bit FROM users_searchword word
-    WHERE word.map_id = map.id AND word.key = ANY (%(keys)s)
+# Indexes: the primary key, the foreign key of maps, one_search_zone_a_beginning.
+_ZONES_OF = """
+SELECT map.id, ARRAY(
+    SELECT (
+        SELECT zone.number FROM users_searchzone zone
+        WHERE zone.map_id = map.id AND zone.sort = place.sort
+            AND (zone.lower_key, zone.lower_id) <= (place.key, profile.id)
+        ORDER BY zone.lower_key DESC, zone.lower_id DESC LIMIT 1
+    )
+    FROM (VALUES {places}) place (sort, key)
 )
-FROM users_searchmap map WHERE map.tenant_id = %(tenant_id)s AND map.is_kept ORDER BY map.id
-"""
-
-# Indexes: one_search_zone_a_beginning, the primary keys. Rows are locked in the order of their ids,
-# here and wherever else more than one is, so that nobody waits in a circle.
-_SET_BITS = """
-UPDATE users_searchzone zone SET mask = zone.mask | %(wanted)s::varbit
-FROM (
-    SELECT lacking.id FROM users_searchzone lacking
-    WHERE lacking.id = ANY (ARRAY(
-        SELECT (
-            SELECT zone.id FROM users_searchzone zone
-            WHERE zone.map_id = %(map_id)s AND zone.sort = place.sort
-                AND (zone.lower_key, zone.lower_id) <= (place.key, profile.id)
-            ORDER BY zone.lower_key DESC, zone.lower_id DESC LIMIT 1
-        )
-        FROM users_profile profile CROSS JOIN LATERAL (VALUES {places}) place (sort, key)
-        WHERE profile.id = %(profile_id)s
-    )) AND (lacking.mask & %(wanted)s::varbit) <> %(wanted)s::varbit
-    ORDER BY lacking.id FOR NO KEY UPDATE
-) lacking
-WHERE zone.id = lacking.id
+FROM users_profile profile JOIN users_searchmap map ON map.tenant_id = profile.tenant_id
+WHERE profile.id = %(profile_id)s AND profile.tenant_id = %(tenant_id)s AND map.is_kept
+ORDER BY map.id
 """.replace("{places}", ", ".join(f"('{name}', {sort.text})" for name, sort in SORTS.items()))
+
+# Indexes: one_search_word_a_key, the primary key. Rows are locked in the order of their ids, here
+# and wherever else more than one is, so that nobody waits in a circle. A mask is read once, and not
+# for each of its bits.
+_SET_BITS = """
+UPDATE users_searchword word SET zones = {set}
+FROM (
+    SELECT lacking.id FROM users_searchword lacking CROSS JOIN LATERAL (
+        SELECT lacking.zones || ''::bytea AS zones OFFSET 0
+    ) read
+    WHERE lacking.map_id = %(map_id)s AND lacking.key = ANY (%(keys)s)
+        AND EXISTS (
+            SELECT FROM unnest(%(zones)s::integer[]) zone WHERE get_bit(read.zones, zone) = 0
+        )
+    ORDER BY lacking.id FOR NO KEY UPDATE OF lacking
+) lacking
+WHERE word.id = lacking.id
+"""
 
 
 def lock_shared(tenant_id: UUID) -> None:
@@ -247,26 +287,25 @@ def words_of(tenant_id: UUID, profile_id: UUID) -> str | None:
     return None if found is None else str(found[0])
 
 
-def bits_of(tenant_id: UUID, keys: Sequence[str]) -> list[tuple[int, str]]:
-    """The tenant's maps, used or being built, by their ids, and the mask of those keys that each
-    knows."""
+def zones_of(tenant_id: UUID, profile_id: UUID) -> list[tuple[int, list[int]]]:
+    """The tenant's maps, used or being built, by their ids, and in which zones of each the profile
+    stands."""
     with connection.cursor() as cursor:
-        cursor.execute(_BITS, {"tenant_id": tenant_id, "keys": list(keys)})
-        return [(map_id, mask(bits, size)) for map_id, size, bits in cursor.fetchall() if bits]
+        cursor.execute(_ZONES_OF, {"tenant_id": tenant_id, "profile_id": profile_id})
+        return cursor.fetchall()
 
 
-def set_bits(map_id: int, profile_id: UUID, wanted: str) -> None:
-    """Set them in those zones where the profile stands in the orders, as far as they are not."""
+def set_bits(map_id: int, keys: Sequence[str], zones: Sequence[int]) -> None:
+    """Set the bits of these zones for these beginnings, as far as they are not and the map has
+    them."""
+    changed = "word.zones"
+    for zone in zones:
+        changed = f"set_bit({changed}, {int(zone)}, 1)"
     with connection.cursor() as cursor:
-        cursor.execute(_SET_BITS, {"map_id": map_id, "profile_id": profile_id, "wanted": wanted})
-
-
-def mask(bits: Sequence[int], size: int) -> str:
-    """A bit mask as PostgreSQL reads it; `size` is a multiple of eight."""
-    octets = bytearray(size // 8)
-    for bit in bits:
-        octets[bit >> 3] |= 128 >> (bit & 7)
-    return f"x{octets.hex()}"
+        cursor.execute(
+            _SET_BITS.replace("{set}", changed),
+            {"map_id": map_id, "keys": list(keys), "zones": list(zones)},
+        )
 
 
 def text_array(texts: Sequence[str]) -> str:
