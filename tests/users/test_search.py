@@ -17,7 +17,7 @@ from tests.factories.users import ProfileFactory, TenantFactory
 from tests.users.profiles import zones_of
 from users.identities import canonical_email, canonical_mobile
 from users.models import SORTS, Profile, SearchMap, SearchWord, Tenant
-from users.services import mapping
+from users.services import mapping, search
 from users.services.search import (
     MOST_LIMIT,
     InvalidCursor,
@@ -139,9 +139,12 @@ def unlike(people: list[dict[str, Any]]) -> list[dict[str, Any]]:
     limit=st.integers(1, 6),
     offset=st.integers(0, 8),
     mapped_after=st.integers(1, 30),
+    most_walked=st.sampled_from((0, 2, 5_000)),
+    list_share=st.sampled_from((0.0, 100.0)),
 )
 def test_search_is_a_filter_and_a_sort(
     tenant: Tenant,
+    monkeypatch: pytest.MonkeyPatch,
     people: list[dict[str, Any]],
     words: list[str],
     sort: str,
@@ -149,7 +152,12 @@ def test_search_is_a_filter_and_a_sort(
     limit: int,
     offset: int,
     mapped_after: int,
+    most_walked: int,
+    list_share: float,
 ) -> None:
+    # What is tried before what.
+    monkeypatch.setattr(search, "MOST_WALKED", most_walked)
+    monkeypatch.setattr(search, "LIST_SHARE", list_share)
     SearchMap.objects.all().delete()
     with publish(EPOCH):
         Profile.objects.all().delete()
@@ -209,19 +217,27 @@ def found_in_zones(tenant: Tenant, profiles: Sequence[Profile]) -> None:
                 assert found.count == len(expected)
 
 
-def test_every_way_of_finding_is_taken(tenant: Tenant, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+def taken(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The ways of finding that are taken, as they are."""
+    ways: list[str] = []
+    real = sql.page
+
+    def noted(kind: str, *args: Any, **options: Any) -> sql.Found:
+        ways.append(kind)
+        return real(kind, *args, **options)
+
+    monkeypatch.setattr(sql, "page", noted)
+    return ways
+
+
+def test_every_way_of_finding_is_taken(
+    tenant: Tenant, monkeypatch: pytest.MonkeyPatch, taken: list[str]
+) -> None:
     """Frequent words by zones, rare ones by what they begin with, all without a word."""
     monkeypatch.setattr(mapping, "FREQUENT_FROM", 5)
     for number in range(20):
         person(tenant, full_name="Ann Lee", city=f"Town{number}", email=f"annlee{number}@x.example")
-    taken: list[str] = []
-    real = sql.page
-
-    def noted(kind: str, *args: Any) -> sql.Found:
-        taken.append(kind)
-        return real(kind, *args)
-
-    monkeypatch.setattr(sql, "page", noted)
     ids(tenant, "ann", limit=3)
     ids(tenant, "ann")
     mapping.map_tenant(tenant_id=tenant.pk)
@@ -238,6 +254,37 @@ def test_every_way_of_finding_is_taken(tenant: Tenant, monkeypatch: pytest.Monke
         *("walk", "walk", "gather_keys"),
         *("all", "walk_zones", "walk_zones", "gather_keys", "gather_word", "walk_zones"),
     ]
+
+
+def test_frequent_words_that_are_never_together_cost_no_reading(
+    tenant: Tenant, taken: list[str]
+) -> None:
+    """In the order by city they share no zone."""
+    for _ in range(40):
+        person(tenant, full_name="Ann", city="Berlin", country="DE")
+        person(tenant, full_name="Bob", city="Lyon", country="FR")
+    mapping.map_tenant(tenant_id=tenant.pk)
+    for sort in SORTS:
+        assert ids(tenant, "fr berlin", sort_by=sort) == []
+    assert taken == []
+    late = person(tenant, full_name="Cy", city="Berlin", country="FR")
+    assert ids(tenant, "fr berlin") == [late.pk]
+
+
+def test_words_that_are_close_in_another_order_are_looked_for_there(
+    tenant: Tenant, monkeypatch: pytest.MonkeyPatch, taken: list[str]
+) -> None:
+    monkeypatch.setattr(search, "MOST_WALKED", 2)
+    for number in range(60):
+        first, city = ("Ann", "Berlin") if number % 2 else ("Bob", "Lyon")
+        last = "Lee" if number % 3 else "Moe"
+        person(tenant, full_name=f"{first} {last}", city=city)
+    mixed = [person(tenant, full_name=f"Bob L{number}", city="Berlin").pk for number in range(2)]
+    mapping.map_tenant(tenant_id=tenant.pk)
+    assert ids(tenant, "bob berlin", sort_by="created_at DESC") == mixed[::-1]
+    assert ids(tenant, "bob berlin", sort_by="created_at ASC", limit=1) == mixed[:1]
+    assert ids(tenant, "bob berlin", sort_by="gender DESC", limit=1, offset=1) == mixed[:1]
+    assert taken == ["gather_zones"] * 3
 
 
 def test_a_profile_is_found_as_soon_as_it_is_there_and_no_longer_than_that(tenant: Tenant) -> None:

@@ -7,6 +7,7 @@ measures a database that is there already, and only reads it.
 """
 
 import os
+import random
 import re
 import statistics
 import sys
@@ -26,6 +27,8 @@ from stack.postgres import Postgres, tuned_settings
 from stack.testing import site_packages
 
 RUNS = 7
+# Combinations of frequent words, and what is slow.
+DRAWN, SEED, SLOW = 400, 1, 50
 QUICK = {
     "fsync": "off",
     "synchronous_commit": "off",
@@ -135,13 +138,15 @@ def _measure() -> None:
     some = Profile.objects.filter(tenant=tenant).order_by("-id")[1234]
     given = {"rare": some.full_name, "email": some.email, "mobile": some.mobile}
     ways: list[str] = []
-    shown: dict[str, tuple[str, sql.Order, dict[str, Any]]] = {}
+    shown: dict[str, tuple[str, sql.Order, str, dict[str, Any]]] = {}
     real = sql.page
 
-    def noted(kind: str, order: sql.Order, params: dict[str, Any]) -> sql.Found:
+    def noted(
+        kind: str, order: sql.Order, params: dict[str, Any], *, zones_of: str = ""
+    ) -> sql.Found:
         ways.append(kind)
-        shown.setdefault(kind, (kind, order, params))
-        return real(kind, order, params)
+        shown.setdefault(kind, (kind, order, zones_of or order.sort, params))
+        return real(kind, order, params, zones_of=zones_of)
 
     sql.page = noted  # type: ignore[assignment]
     console = Console(width=160)
@@ -167,10 +172,11 @@ def _measure() -> None:
     console.print(table)
     for line in _summary(told):
         console.print(line, markup=False, soft_wrap=True)
-    for kind, order, params in list(shown.values()):
-        console.print(
-            f"\n{kind}, {order.sort}", *_plan(kind, order, params), sep="\n", markup=False
-        )
+    if made:
+        console.print(_drawn_line(tenant.pk, made, orders, ways), markup=False, soft_wrap=True)
+    for kind, order, zones_of, params in list(shown.values()):
+        plan = _plan(kind, order, zones_of, params)
+        console.print(f"\n{kind}, {order.sort}", *plan, sep="\n", markup=False)
 
 
 def _summary(told: dict[str, list[tuple[float, float, str, str]]]) -> Iterator[str]:
@@ -186,6 +192,28 @@ def _summary(told: dict[str, list[tuple[float, float, str, str]]]) -> Iterator[s
             f"| `{label or ALL}` | {typical:.1f} | {slowest:.1f} ({sort_by})"
             f" | {worst:.1f} | {ways} |"
         )
+
+
+def _drawn_line(tenant_id: Any, made: Any, orders: list[str], ways: list[str]) -> str:
+    """Combinations of frequent words: half of them drawn as often as they are, half evenly."""
+    from users.models import SearchWord
+
+    draw = random.Random(SEED)
+    words = dict(SearchWord.objects.filter(map=made).order_by("id").values_list("key", "profiles"))
+    medians = []
+    for number in range(DRAWN):
+        weights = list(words.values()) if number % 2 else None
+        query = " ".join(draw.choices(list(words), weights, k=draw.choice((2, 2, 2, 3, 4))))
+        _, times = _timed(tenant_id, query, draw.choice(orders), 10, 0, ways)
+        medians.append((statistics.median(times), query, " ".join(dict.fromkeys(ways))))
+    medians.sort()
+    slow = sum(median > SLOW for median, *_ in medians)
+    last, query, way = medians[-1]
+    return (
+        f"{DRAWN} combinations of frequent words: median {medians[DRAWN // 2][0]:.1f} ms, P95"
+        f" {medians[DRAWN * 95 // 100][0]:.1f} ms, {slow} above {SLOW} ms, slowest {last:.1f} ms"
+        f" ({query}: {way})"
+    )
 
 
 def _timed(
@@ -205,24 +233,29 @@ def _timed(
     return count, times[1:]
 
 
-def _plan(kind: str, order: Any, params: dict[str, Any]) -> list[str]:
+def _plan(kind: str, order: Any, zones_of: str, params: dict[str, Any]) -> list[str]:
     """As it is once PostgreSQL has settled on one plan for all values."""
     from django.db import connection
 
     from users.sql.search import _statement
 
-    statement = _statement(kind, order, is_after=False)
+    statement = _statement(kind, order, zones_of, is_after=False)
     names = list(dict.fromkeys(NAMED.findall(statement)))
     text = NAMED.sub(lambda found: f"${names.index(found[1]) + 1}", statement)
-    values = ", ".join("'" + str(params[name]).replace("'", "''") + "'" for name in names)
+    values = ", ".join(map(_literal, (params[name] for name in names)))
     with connection.cursor() as cursor:
         cursor.execute(f"PREPARE measured AS {text}")
         for _ in range(6):
             cursor.execute(f"EXECUTE measured({values})")
         cursor.execute(f"EXPLAIN (ANALYZE, BUFFERS, COSTS OFF) EXECUTE measured({values})")
-        lines = [re.sub(r"'[01]{40,}'", "'...'", row[0])[:150] for row in cursor.fetchall()]
+        lines = [row[0][:150] for row in cursor.fetchall()]
         cursor.execute("DEALLOCATE measured")
     return lines
+
+
+def _literal(value: Any) -> str:
+    text = f"{{{','.join(map(str, value))}}}" if isinstance(value, list) else str(value)
+    return "'" + text.replace("'", "''") + "'"
 
 
 def _say(line: str) -> None:
