@@ -1,5 +1,6 @@
 """Bringing accepted rows into the tables: into the successor of an empty one, or as changes."""
 
+from collections import defaultdict
 from collections.abc import Iterable
 from uuid import UUID
 
@@ -12,7 +13,7 @@ from etl.people.files import ACCOUNTS, PROFILES, People, Target
 from etl.people.settling import kept, rows_of
 from etl.staging import SCHEMA, Staged, copy_spool, create_successor, spooled
 from licensing import services as licensing
-from users.services import mapping, search
+from users.services import mapping
 from users.terms import search_columns
 
 # Who is named as the one that made or changed a profile.
@@ -196,8 +197,11 @@ def tell_search_of(changes: Changes) -> None:
         )
         written = cursor.fetchall()
     if len(written) <= MOST_MARKED:
+        by_tenant = defaultdict(list)
         for tenant_id, profile_id in written:
-            search.mark_profile(tenant_id=tenant_id, profile_id=profile_id)
+            by_tenant[tenant_id].append(profile_id)
+        for tenant_id in sorted(by_tenant):
+            mapping.mark_profiles(tenant_id=tenant_id, profile_ids=by_tenant[tenant_id])
         return
     with connection.cursor() as cursor:
         cursor.execute(f"SELECT DISTINCT tenant_id FROM {changes.table} ORDER BY tenant_id")

@@ -140,7 +140,7 @@ def unlike(people: list[dict[str, Any]]) -> list[dict[str, Any]]:
     offset=st.integers(0, 8),
     mapped_after=st.integers(1, 30),
     most_walked=st.sampled_from((0, 2, 5_000)),
-    list_share=st.sampled_from((0.0, 100.0)),
+    anywhere=st.sampled_from((0, 1_000)),
 )
 def test_search_is_a_filter_and_a_sort(
     tenant: Tenant,
@@ -153,11 +153,11 @@ def test_search_is_a_filter_and_a_sort(
     offset: int,
     mapped_after: int,
     most_walked: int,
-    list_share: float,
+    anywhere: int,
 ) -> None:
     # What is tried before what.
     monkeypatch.setattr(search, "MOST_WALKED", most_walked)
-    monkeypatch.setattr(search, "LIST_SHARE", list_share)
+    monkeypatch.setattr(search, "ANYWHERE", anywhere)
     SearchMap.objects.all().delete()
     with publish(EPOCH):
         Profile.objects.all().delete()

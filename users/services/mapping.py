@@ -6,7 +6,7 @@ what they had committed before is read. So a map misses nothing, and is used whe
 
 import time
 from bisect import bisect_right
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
 from typing import Any
 from uuid import UUID
@@ -18,7 +18,7 @@ from atelier.core.errors import Conflict
 from atelier.core.jobs import defer
 from users.models import SORTS, SearchMap, SearchWord, SearchZone, Tenant
 from users.sql import mapping as sql
-from users.sql.search import lock_shared, try_lock
+from users.sql.search import lock_shared, standing, try_lock
 from users.terms import map_keys, words_in
 
 # Smaller tenants are quick without.
@@ -107,6 +107,26 @@ def _remove_given_up(tenant_id: UUID) -> None:
         if not SearchWord.objects.filter(map=map_id).exists():
             SearchZone.objects.filter(map=map_id).delete()
             SearchMap.objects.filter(pk=map_id).delete()
+
+
+def mark_profiles(*, tenant_id: UUID, profile_ids: Sequence[UUID]) -> None:
+    """`mark_profile` for some thousand that one transaction wrote: all that is locked is locked in
+    one order, so that nobody waits in a circle."""
+    lock_shared(tenant_id)
+    wanted: dict[int, dict[str, set[int]]] = defaultdict(lambda: defaultdict(set))
+    for map_id, search_words, zones in standing(tenant_id, profile_ids):
+        for word in words_in(search_words):
+            for key in map_keys(word):
+                wanted[map_id][key].update(zones)
+    for map_id, keys in sorted(wanted.items()):
+        lacking = {}
+        for word_id, key, mask in sql.each_mask(map_id, list(keys)):
+            bits = np.zeros(8 * len(mask), dtype=bool)
+            bits[list(keys[key])] = True
+            added = np.packbits(bits, bitorder="little")
+            if np.any(added & ~np.frombuffer(mask, dtype=np.uint8)):
+                lacking[word_id] = added
+        sql.add_bits(lacking)
 
 
 def map_soon() -> None:

@@ -29,8 +29,9 @@ MOST_OFFSET = 10_000
 MOST_WALKED = 5_000
 # A walk is given up when it is so many times as long as it should be.
 PATIENCE = 4
-# What it takes to merge the lists of words, against reading a row.
-LIST_SHARE = 0.03
+# What it takes to gather, against reading a row of an order: a row from anywhere; an entry of the
+# shortest list, which is looked up in the others; an entry of any.
+ANYWHERE, LOOKED_UP, LISTED = 2, 0.08, 0.002
 
 
 class InvalidSort(Invalid):
@@ -98,13 +99,13 @@ def mark_profile(*, tenant_id: UUID, profile_id: UUID) -> None:
     """Let search know of a profile that the same transaction wrote.
 
     Every write of a live profile ends with it; without it, a frequent word may miss the profile.
-    Holds a lock that keeps new maps away until the transaction ends. Four short queries at
-    most, one more for a map that is being built.
+    Holds a lock that keeps new maps away until the transaction ends, and perhaps words of the map.
+    Once in a transaction; `users.services.mapping.mark_profiles` is for many. Three short queries,
+    one more while a map is being built.
     """
     sql.lock_shared(tenant_id)
-    words = sql.words_of(tenant_id, profile_id)
-    keys = {key for word in words_in(words or "") for key in map_keys(word)}
-    for map_id, zones in sql.zones_of(tenant_id, profile_id):
+    for map_id, words, zones in sql.standing(tenant_id, [profile_id]):
+        keys = {key for word in words_in(words) for key in map_keys(word)}
         sql.set_bits(map_id, sorted(keys), zones)
 
 
@@ -114,7 +115,8 @@ def _found(order: sql.Order, words: list[str], params: dict[str, Any]) -> sql.Fo
         return sql.page("all", order, params)
     params["patterns"] = sql.text_array([f"% {escaped(word)}%" for word in words])
     keys = {word: map_key(word) for word in words}
-    known = sql.known(list(set(keys.values())), order, params)
+    lists = {index_key(word, is_anywhere=True) for word in words}
+    known = sql.known(list({*keys.values(), *lists}), order, params)
     if known is None:
         walked = sql.page("walk", order, {**params, "most": MOST_WALKED})
         if walked.count == params["limit"]:
@@ -142,10 +144,13 @@ def _found_in_zones(
     nearest = min(zones, key=lambda sort: zones[sort].bit_count())
     to_read = zones[nearest].bit_count() * size
     # As if words knew nothing of each other.
-    having = [profiles for profiles, _ in known.words.values()]
+    having = [known.words[map_key(word)][0] for word in words]
     share = prod(min(1.0, count / known.profiles) for count in having)
     likely = max(1.0, min(to_read, share * known.profiles))
-    to_gather = likely + LIST_SHARE * (sum(having) if len(having) > 1 else 0)
+    to_gather = ANYWHERE * likely
+    if len(words) > 1:
+        lists = [known.words[index_key(word, is_anywhere=True)][0] for word in words]
+        to_gather += LOOKED_UP * min(lists) + LISTED * sum(lists)
 
     left = _left(zones[order.sort], order, known)
     whole = left.bit_count() * size
@@ -153,7 +158,8 @@ def _found_in_zones(
     instead = max(MOST_WALKED, min(to_read, to_gather))
     asked = {**params, "map_id": known.id}
     if min(whole, expected) <= instead:
-        most = whole if whole <= instead else min(instead, max(MOST_WALKED, PATIENCE * expected))
+        patient = max(MOST_WALKED, min(PATIENCE * expected, instead / 2))
+        most = whole if whole <= instead else patient
         asked["zones"] = _numbers(left, order, known, most=ceil(most / size))
         walked = sql.page("walk_zones", order, asked)
         if walked.count == params["limit"] or len(asked["zones"]) == left.bit_count():

@@ -16,6 +16,7 @@ from users.models import SORTS
 
 # Rows that the server hands over at a time.
 BATCH = 20_000
+MASKS_AT_ONCE = 500
 
 _COLUMNS = ", ".join(
     ["profile.search_words", "profile.id::text", *(sort.text for sort in SORTS.values())]
@@ -31,6 +32,11 @@ _SAMPLE = (
     f" TABLESAMPLE BERNOULLI (%(percent)s) {_LIVE}"
 )
 _ALL = f"SELECT {_COLUMNS} FROM users_profile profile {_LIVE}"  # noqa: S608 - constants only
+
+# Index: one_search_word_a_key.
+_MASKS = """
+SELECT id, key, zones FROM users_searchword WHERE map_id = %(map_id)s AND key = ANY (%(keys)s)
+"""
 
 # Index: the primary key. Rows are locked in the order of their ids, as writers do.
 _LOCKED = """
@@ -68,6 +74,14 @@ def each_live(tenant_id: UUID) -> Iterator[Sequence[tuple[Any, ...]]]:
             cursor.execute(_ALL, {"tenant_id": tenant_id})
             while rows := cursor.fetchmany(BATCH):
                 yield rows
+
+
+def each_mask(map_id: int, keys: list[str]) -> Iterator[tuple[int, str, bytes]]:
+    """Id, key and zones of the words that the map has of these."""
+    for start in range(0, len(keys), MASKS_AT_ONCE):
+        with connection.cursor() as cursor:
+            cursor.execute(_MASKS, {"map_id": map_id, "keys": keys[start : start + MASKS_AT_ONCE]})
+            yield from cursor.fetchall()
 
 
 def add_bits(added: Mapping[int, "np.ndarray[Any, Any]"]) -> None:

@@ -76,21 +76,19 @@ _WALK_ZONES = f"""
     ) zone CROSS JOIN LATERAL (
         {{rows}}{{in_zone}}
             AND profile.{_HAS_WORDS}
-        {{order}}
+        ORDER BY {{zone_key}} {{direction}}, profile.id {{direction}}
     ) walked
 """  # noqa: S608 - constants only
 
-# Indexes: one_search_zone_a_number, and for each zone that of the order whose zones they are.
+# Gathered before it is sorted, lest the order be walked for it. Indexes: as above.
 _GATHER_ZONES = f"""
-    SELECT found.key, found.id FROM users_searchzone zone CROSS JOIN LATERAL (
-        {{rows}}{{in_zone}}
-            AND profile.{_HAS_WORDS}
-    ) found
-    WHERE zone.map_id = %(map_id)s AND zone.number = ANY (%(zones)s::integer[])
-    ORDER BY found.key {{direction}}, found.id {{direction}}
+    SELECT key, id FROM (
+        WITH gathered AS MATERIALIZED ({_WALK_ZONES})
+        SELECT key, id FROM gathered
+    ) gathered
+    ORDER BY key {{direction}}, id {{direction}}
 """  # noqa: S608 - constants only
 
-# Gathered before it is sorted, lest the order be walked for it.
 _GATHER = f"""
     SELECT key, id FROM (
         WITH gathered AS MATERIALIZED (
@@ -144,6 +142,7 @@ def _statement(kind: str, order: Order, zones_of: str, is_after: bool) -> str:
         "opposite": opposite,
         "beyond": "<" if order.is_descending else ">",
         "columns": LEGACY_COLUMNS,
+        "zone_key": SORTS[zones_of].key,
         "in_zone": _IN_ZONE.format(key=SORTS[zones_of].key, kind=SORTS[zones_of].kind),
     }
     names["condition"] = _AFTER.format(**names) if is_after else ""
@@ -223,8 +222,8 @@ def known(keys: Sequence[str], order: Order, params: Mapping[str, Any]) -> Known
 
 
 # Indexes: the primary key, the foreign key of maps, one_search_zone_a_beginning.
-_ZONES_OF = """
-SELECT map.id, ARRAY(
+_STANDING = """
+SELECT map.id, profile.search_words, ARRAY(
     SELECT (
         SELECT zone.number FROM users_searchzone zone
         WHERE zone.map_id = map.id AND zone.sort = place.sort
@@ -234,7 +233,7 @@ SELECT map.id, ARRAY(
     FROM (VALUES {places}) place (sort, key)
 )
 FROM users_profile profile JOIN users_searchmap map ON map.tenant_id = profile.tenant_id
-WHERE profile.id = %(profile_id)s AND profile.tenant_id = %(tenant_id)s AND map.is_kept
+WHERE profile.id = ANY (%(profile_ids)s) AND profile.tenant_id = %(tenant_id)s AND map.is_kept
 ORDER BY map.id
 """.replace("{places}", ", ".join(f"('{name}', {sort.text})" for name, sort in SORTS.items()))
 
@@ -276,22 +275,11 @@ def try_lock(tenant_id: UUID) -> bool:
         return bool(cursor.fetchone()[0])
 
 
-def words_of(tenant_id: UUID, profile_id: UUID) -> str | None:
-    """The search words of a profile, deleted or not, as this transaction sees it."""
+def standing(tenant_id: UUID, profile_ids: Sequence[UUID]) -> list[tuple[int, str, list[int]]]:
+    """For each profile and each of the tenant's maps, used or being built, by their ids: the map,
+    the profile's search words, and the zones where it stands."""
     with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT search_words FROM users_profile WHERE id = %s AND tenant_id = %s",
-            [profile_id, tenant_id],
-        )
-        found = cursor.fetchone()
-    return None if found is None else str(found[0])
-
-
-def zones_of(tenant_id: UUID, profile_id: UUID) -> list[tuple[int, list[int]]]:
-    """The tenant's maps, used or being built, by their ids, and in which zones of each the profile
-    stands."""
-    with connection.cursor() as cursor:
-        cursor.execute(_ZONES_OF, {"tenant_id": tenant_id, "profile_id": profile_id})
+        cursor.execute(_STANDING, {"tenant_id": tenant_id, "profile_ids": list(profile_ids)})
         return cursor.fetchall()
 
 
