@@ -79,16 +79,33 @@ def write(tenant: Tenant, seed: int, rounds: int) -> None:
                 transaction.set_rollback(True)
 
 
+def load(tenant: Tenant, seed: int, rounds: int) -> None:
+    """Some new profiles at once, as an import writes them."""
+    for number in range(rounds):
+        with transaction.atomic():
+            made = [
+                ProfileFactory(
+                    tenant=tenant,
+                    full_name=f"{name} Loaded",
+                    email=f"{name}{seed}x{number}@load.example",
+                    gender=f"g{number + 10 * place}",
+                ).pk
+                for place, name in enumerate(("Cy", "Bob", "Ann"))
+            ]
+            mapping.mark_profiles(tenant_id=tenant.pk, profile_ids=made)
+
+
 def build(tenant: Tenant, rounds: int) -> None:
     for _ in range(rounds):
         mapping.map_tenant(tenant_id=tenant.pk)
 
 
 def test_a_map_built_while_writers_write_misses_nothing(tenant: Tenant) -> None:
-    with Crew(WRITERS + 1) as crew:
+    with Crew(WRITERS + 2) as crew:
         for number in range(6):
             writers = [partial(write, tenant, number * WRITERS + n, 12) for n in range(WRITERS)]
-            crew.run([*writers, partial(build, tenant, 3)])
+            loader = partial(load, tenant, number, 6)
+            crew.run([*writers, loader, partial(build, tenant, 3)])
             everything_is_found(tenant)
     assert SearchMap.objects.filter(tenant=tenant, is_used=True).count() == 1
 
