@@ -5,6 +5,8 @@ from typing import Any
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Tags, Warning, register
 
+from atelier.core.deliveries.guard import Refused, target_of
+
 
 @register()
 def deliveries_can_be_signed(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
@@ -17,6 +19,19 @@ def deliveries_can_be_signed(app_configs: Any, **kwargs: Any) -> list[CheckMessa
             id="core.E001",
         )
     ]
+
+
+@register()
+def deliveries_have_an_address(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
+    """One that is none would be refused by each login."""
+    if not settings.CALLBACK_URL:
+        return []
+    try:
+        target_of(settings.CALLBACK_URL)
+    except Refused as error:
+        hint = "Set it to an address such as https://shop.example/logins."
+        return [Error(f"CALLBACK_URL: {error}", hint=hint, id="core.E003")]
+    return []
 
 
 @register()
