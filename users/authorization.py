@@ -2,12 +2,16 @@
 
 Two grants and their refresh: client credentials for services, an authorization code with PKCE by
 S256 for people. A token holds no scope that its client's row does not allow, nor one that the
-person behind it could not use in the admin.
+person behind it could not use in the admin. Codes and refresh tokens work once: a second use ends
+every token that came of the same consent.
 """
 
 import re
 from typing import Any
+from uuid import UUID
 
+from django.db import transaction
+from oauth2_provider.models import Grant, RefreshToken
 from oauth2_provider.oauth2_validators import OAuth2Validator
 from oauth2_provider.scopes import BaseScopes
 from oauthlib.oauth2.rfc6749 import errors
@@ -26,10 +30,12 @@ from oauthlib.oauth2.rfc6749.grant_types.authorization_code import code_challeng
 from oauthlib.oauth2.rfc6749.tokens import BearerToken
 
 from users.models import Client, Scope, User
-from users.services.tokens import scopes_of
+from users.services.tokens import end_family, family_of_code, scopes_of
+from users.sql.tokens import lock_family
 
 # A SHA-256 in base64url, which is all that S256 can make.
 CHALLENGE = re.compile(r"[A-Za-z0-9_-]{43}")
+CODE = "authorization_code"
 
 
 class CodeGrant(AuthorizationCodeGrant):
@@ -45,6 +51,14 @@ class CodeGrant(AuthorizationCodeGrant):
                 description="The code_challenge is no SHA-256 in base64url.", request=request
             )
         return answer
+
+    def validate_token_request(self, request: Any) -> None:
+        try:
+            super().validate_token_request(request)
+        except Grant.DoesNotExist as error:
+            # Another request has used it up meanwhile.
+            end_family(family_of_code(request.code))
+            raise errors.InvalidGrantError(request=request) from error
 
 
 class Server(AuthorizationEndpoint, TokenEndpoint, ResourceEndpoint, RevocationEndpoint):
@@ -70,9 +84,9 @@ class Server(AuthorizationEndpoint, TokenEndpoint, ResourceEndpoint, RevocationE
         )
         TokenEndpoint.__init__(
             self,
-            default_grant_type="authorization_code",
+            default_grant_type=CODE,
             grant_types={
-                "authorization_code": code,
+                CODE: code,
                 "client_credentials": ClientCredentialsGrant(request_validator),
                 "refresh_token": RefreshTokenGrant(request_validator),
             },
@@ -110,8 +124,47 @@ class Validator(OAuth2Validator):
     def validate_code(
         self, client_id: str, code: str, client: Client, request: Any, *args: Any, **kwargs: Any
     ) -> bool:
-        known = "\0" not in code
-        return known and super().validate_code(client_id, code, client, request, *args, **kwargs)
+        if "\0" in code:
+            return False
+        if super().validate_code(client_id, code, client, request, *args, **kwargs):
+            return True
+        # Used before, by this client: whoever came first may have stolen it (RFC 9700, 4.5).
+        family = family_of_code(code)
+        if RefreshToken.objects.filter(token_family=family, application=client).exists():
+            end_family(family)
+        return False
+
+    def save_bearer_token(
+        self, token: dict[str, Any], request: Any, *args: Any, **kwargs: Any
+    ) -> None:
+        """Use up what the token is given for in the transaction that saves it.
+
+        Raises InvalidGrantError, and ends the family, where another request was quicker.
+        """
+        family = _family_of(request)
+        with transaction.atomic():
+            if family is not None:
+                lock_family(family)
+            if _use_up(request):
+                super().save_bearer_token(token, request, *args, **kwargs)
+                return
+        if family is not None:
+            end_family(family)
+        raise errors.InvalidGrantError(request=request)
+
+    def invalidate_authorization_code(
+        self, client_id: str, code: str, request: Any, *args: Any, **kwargs: Any
+    ) -> None:
+        """`save_bearer_token` has done so."""
+
+    def _create_refresh_token(
+        self, request: Any, refresh_token_code: str, access_token: Any, previous: Any
+    ) -> Any:
+        made = super()._create_refresh_token(request, refresh_token_code, access_token, previous)
+        if request.grant_type == CODE:
+            made.token_family = family_of_code(request.code)
+            made.save(update_fields=["token_family"])
+        return made
 
     def validate_scopes(
         self,
@@ -137,3 +190,21 @@ class Validator(OAuth2Validator):
     def _check_and_set_request_resource(self, request: Any) -> None:
         """No token is bound to a resource server (RFC 8707): there is one."""
         request.resource = []
+
+
+def _family_of(request: Any) -> UUID | None:
+    """Which tokens end together with the one that is asked for; None where it stands alone."""
+    if request.grant_type == CODE:
+        return family_of_code(request.code)
+    used = getattr(request, "refresh_token_instance", None)
+    return used.token_family if used else None
+
+
+def _use_up(request: Any) -> bool:
+    """False where the code or the refresh token ended since it was judged."""
+    if request.grant_type == CODE:
+        grants = Grant.objects.filter(code=request.code, application=request.client)
+        return bool(grants.delete()[0])
+    used = getattr(request, "refresh_token_instance", None)
+    live = RefreshToken.objects.filter(revoked=None)
+    return used is None or live.select_for_update().filter(pk=used.pk).first() is not None

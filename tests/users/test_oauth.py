@@ -20,7 +20,8 @@ from tests.factories.users import (
     bearer,
     give_token,
 )
-from users.models import Client, Scope
+from users.models import Client, Revocation, Scope
+from users.services.tokens import digest_of
 
 pytestmark = pytest.mark.django_db
 
@@ -236,6 +237,7 @@ def test_pkce_is_required_by_s256(client, person):
         response = client.get("/oauth/authorize", request_of(**bad))
         assert response.status_code == 302
         assert "error=invalid_request" in response["Location"]
+        assert response["Location"].endswith("iss=http%3A%2F%2Flocalhost")
         assert response["Location"].startswith(CALLBACK)
     assert not Grant.objects.exists()
 
@@ -258,6 +260,34 @@ def test_a_code_works_once_and_for_its_client_only(client, person):
     assert orjson.loads(again.content)["error"] == "invalid_grant"
 
 
+def refresh(client, token):
+    form = {"grant_type": "refresh_token", "refresh_token": token}
+    return post(client, "/oauth/token", basic("office"), **form)
+
+
+def test_a_code_that_is_used_twice_ends_all_that_came_of_it(client, person):
+    """RFC 6749, 4.1.2; RFC 9700, 4.5: whoever came first may have stolen it."""
+    PersonClientFactory(client_id="office")
+    PersonClientFactory(client_id="other")
+    kept = orjson.loads(redeem(client, consent(client)["code"]).content)
+    code = consent(client)["code"]
+    first = orjson.loads(redeem(client, code).content)
+    second = orjson.loads(refresh(client, first["refresh_token"]).content)
+    # Not the client that it was made for: this one cannot end them.
+    assert redeem(client, code, headers=basic("other")).status_code == 400
+    assert AccessToken.objects.count() == 2
+    assert orjson.loads(redeem(client, code).content)["error"] == "invalid_grant"
+    assert orjson.loads(refresh(client, second["refresh_token"]).content)["error"] == (
+        "invalid_grant"
+    )
+    # Every process, and so nginx, hears of it.
+    ended = Revocation.objects.values_list("subject", flat=True)
+    assert {digest_of(first["access_token"]), digest_of(second["access_token"])} <= set(ended)
+    # Those of another consent to the same client go on.
+    assert AccessToken.objects.get().token_checksum == digest_of(kept["access_token"])
+    assert refresh(client, kept["refresh_token"]).status_code == 200
+
+
 def test_a_client_without_a_secret_is_known_by_pkce_alone(client, person):
     PersonClientFactory(client_id="office", client_type=Client.CLIENT_PUBLIC)
     code = consent(client)["code"]
@@ -273,7 +303,9 @@ def test_a_client_without_a_secret_is_known_by_pkce_alone(client, person):
 
 def test_a_refusal_is_told_to_the_client(client, person):
     PersonClientFactory(client_id="office")
-    assert consent(client, allow=False)["error"] == "access_denied"
+    told = consent(client, allow=False)
+    assert told["error"] == "access_denied"
+    assert (told["state"], told["iss"]) == ("s-1", "http://localhost")
     assert not Grant.objects.exists()
 
 
@@ -347,17 +379,13 @@ def test_a_form_of_another_site_allows_nothing(person):
 def test_a_refresh_token_works_once_and_its_reuse_ends_all(client, person):
     PersonClientFactory(client_id="office")
     first = orjson.loads(redeem(client, consent(client)["code"]).content)
-
-    def refresh(token):
-        form = {"grant_type": "refresh_token", "refresh_token": token}
-        return post(client, "/oauth/token", basic("office"), **form)
-
-    second = orjson.loads(refresh(first["refresh_token"]).content)
+    second = orjson.loads(refresh(client, first["refresh_token"]).content)
     assert second["access_token"] != first["access_token"]
     assert second["refresh_token"] != first["refresh_token"]
-    stolen = refresh(first["refresh_token"])
+    stolen = refresh(client, first["refresh_token"])
     assert orjson.loads(stolen.content)["error"] == "invalid_grant"
-    assert orjson.loads(refresh(second["refresh_token"]).content)["error"] == "invalid_grant"
+    ended = refresh(client, second["refresh_token"])
+    assert orjson.loads(ended.content)["error"] == "invalid_grant"
     assert not AccessToken.objects.exists()
     assert not RefreshToken.objects.filter(revoked=None).exists()
 

@@ -15,8 +15,9 @@ from typing import Any
 from uuid import UUID
 
 from django.conf import settings
+from django.db import transaction
 from django.db.models.functions import Now
-from oauth2_provider.models import clear_expired
+from oauth2_provider.models import RefreshToken, clear_expired
 
 from atelier.core.callers import Caller, Stranger
 from users.models import DEFAULT_TENANT, EVERYTHING, Revocation, Scope, Tenant, User
@@ -92,6 +93,19 @@ def read_token(digest: str) -> tuple[Caller, float, int] | None:
         scopes=frozenset(scopes),
     )
     return caller, found["seconds_left"], found["expires"]
+
+
+def family_of_code(code: str) -> UUID:
+    """The family of the tokens that an authorization code gives: its digest, so that a second use
+    finds them when the code itself is gone."""
+    return UUID(bytes=sha256(code.encode("utf-8", "replace")).digest()[:16])
+
+
+def end_family(family: UUID) -> None:
+    """Revoke all tokens that came of one consent. Waits for a refresh that is under way."""
+    with transaction.atomic():
+        sql.lock_family(family)
+        RefreshToken.revoke_family(family)
 
 
 def prune_tokens() -> int:

@@ -4,13 +4,18 @@ Not the ORM: one statement each below the cursors, since requests wait for them.
 """
 
 from typing import Any
+from uuid import UUID
 
 import orjson
+from django.db import connection
 
 from atelier.core.database import fetch_json
 
 # More news than this at once stand for all tokens: it is quicker to forget them.
 MOST_NEWS = 1000
+
+# Of advisory locks: a family of tokens gets another, or is ended.
+_FAMILY_LOCK = 0x0A17
 
 # Indexes: the unique one of token_checksum, and primary keys. Scopes are those that the client may
 # still have. The clock is PostgreSQL's.
@@ -56,3 +61,14 @@ def revoked_since(xid: int) -> tuple[int, list[str]]:
     ask for the next time; more than MOST_NEWS are cut off."""
     news = orjson.loads(fetch_json(_NEWS, {"xid": xid, "most": MOST_NEWS + 1}) or b"{}")
     return news["xmin"], news["subjects"]
+
+
+def lock_family(family: UUID) -> None:
+    """Until the transaction ends, nobody else gives this family a token or ends it.
+
+    Not the ORM, which has no advisory locks; a row's lock would not hold off new rows.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT pg_advisory_xact_lock(%s, hashtext(%s))", [_FAMILY_LOCK, str(family)]
+        )

@@ -1,13 +1,14 @@
 """The routes /oauth and below (RFC 6749, 7009, 7636 and 7662)."""
 
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
 from django.utils.decorators import method_decorator
 from django.views import View
 from django.views.decorators.csrf import csrf_exempt
 from oauth2_provider import views as toolkit
+from oauth2_provider.settings import oauth2_settings
 from oauth2_provider.views.mixins import OAuthLibMixin
 from oauthlib.common import Request
 
@@ -28,11 +29,15 @@ class FormOnly:
 
 
 @method_decorator(csrf_exempt, name="dispatch")
-class TokenView(FormOnly, toolkit.TokenView):
-    """A token for a client's credentials, for a code with its verifier, or for a refresh token."""
+class TokenView(FormOnly, OAuthLibMixin, View):
+    """A token for a client's credentials, for a code with its verifier, or for a refresh token.
 
-    def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-        return self.authorization_flow_token_response(request)
+    Not the toolkit's view, which reads the token anew: a code that is used twice has ended it.
+    """
+
+    def post(self, request: HttpRequest) -> HttpResponse:
+        _, headers, body, status = self.create_token_response(request)
+        return HttpResponse(body, status=status, headers=headers)
 
 
 @method_decorator(csrf_exempt, name="dispatch")
@@ -85,6 +90,14 @@ class AuthorizeView(toolkit.AuthorizationView):
         if not Client.objects.filter(client_id=form.cleaned_data["client_id"]).exists():
             return refusal("invalid_client", "There is no such client.")
         return super().form_valid(form)
+
+    def redirect(self, redirect_to: str, application: Client | None) -> HttpResponse:
+        """With `iss` in refusals as well (RFC 9207, 2): the toolkit adds it to codes only."""
+        issuer = oauth2_settings.oauth2_authorization_server_issuer(self.request)
+        parts = urlsplit(redirect_to)
+        told = [(name, value) for name, value in parse_qsl(parts.query, True) if name != "iss"]
+        query = urlencode([*told, ("iss", issuer)])
+        return super().redirect(urlunsplit(parts._replace(query=query)), application)
 
     def form_invalid(self, form: Any) -> HttpResponse:
         return refusal("invalid_request", "The form is not the one that was shown.")
