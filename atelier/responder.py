@@ -1,10 +1,11 @@
-"""gunicorn's response, with headers and body in one write.
+"""gunicorn's response, with headers and body in one write, and its refusals as problems.
 
 gunicorn writes the headers first and the body after. A process that is killed in between, which
 with threads is a matter of milliseconds, leaves nginx with half an answer that no other instance
 can complete. One write is also one wake-up of nginx instead of two.
 """
 
+import json
 from typing import Any
 
 from gunicorn import util  # type: ignore[import-untyped]
@@ -67,6 +68,27 @@ class WholeResponse(wsgi.Response):
             util.write(self.sock, head)
 
 
+def write_problem(sock: Any, status: int, reason: str, message: str) -> None:
+    """In place of gunicorn's HTML for what it cannot read, such as a header with control bytes.
+
+    The route is not known: RFC 9457. `message` quotes the request, and is for the log only.
+    """
+    failed = status >= 500
+    body = json.dumps(
+        {
+            "type": "about:blank",
+            "title": reason,
+            "status": status,
+            "detail": "An error occurred." if failed else "The request cannot be read.",
+            "code": "error" if failed else "bad_request",
+        }
+    )
+    head = f"HTTP/1.1 {status} {reason}\r\nConnection: close\r\n"
+    head += f"Content-Type: application/problem+json\r\nContent-Length: {len(body)}\r\n\r\n"
+    util.write_nonblock(sock, (head + body).encode())
+
+
 def install() -> None:
-    """gunicorn has no setting for the class of its responses."""
+    """gunicorn has no setting for the class of its responses, nor for its own errors."""
     wsgi.Response = WholeResponse
+    util.write_error = write_problem

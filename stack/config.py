@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import re
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,11 +14,14 @@ from stack.errors import StackError
 from stack.postgres import PORT as POSTGRES_PORT
 from stack.postgres import socket_url as postgres_url
 from stack.processes import check_socket_path
+from stack.redis import DEFAULT_MAXMEMORY
 from stack.redis import socket_url as redis_url
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 ROOT_STATE = Path("/var/lib/atelier")
 MAX_PORT = 65_535
+NGINX_SIZE = re.compile(r"[1-9][0-9]*[kKmMgG]?")
+REDIS_SIZE = re.compile(r"[0-9]+(b|[kmg]b?)?", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -39,6 +43,13 @@ class Config:
         if not value.isascii() or not value.isdigit() or not least <= int(value) <= most:
             raise StackError(f"{name} is {value!r}: set it to a whole number, {least} to {most}.")
         return int(value)
+
+    def size(self, name: str, default: str, form: re.Pattern[str]) -> str:
+        """An amount of memory or room in the words of the program that reads it."""
+        value = self.text(name, default)
+        if not form.fullmatch(value):
+            raise StackError(f"{name} is {value!r}: set it to a size such as {default}.")
+        return value
 
     def words(self, name: str, default: str = "") -> list[str]:
         """A list, written with commas."""
@@ -70,6 +81,14 @@ class Config:
     @property
     def answers(self) -> Path:
         return self.cache / "answers"
+
+    @property
+    def cache_size(self) -> str:
+        return self.size("CACHE_SIZE", "1g", NGINX_SIZE)
+
+    @property
+    def redis_maxmemory(self) -> str:
+        return self.size("REDIS_MAXMEMORY", DEFAULT_MAXMEMORY, REDIS_SIZE)
 
     @property
     def static(self) -> Path:
@@ -158,7 +177,7 @@ class Config:
             raise StackError(f"MEDIA_ROOT is {self.media}: set it to an absolute path.")
         check_socket_path(self.postgres_sockets / f".s.PGSQL.{POSTGRES_PORT}.lock")
         check_socket_path(self.web_sockets / f"{self.instances[-1]}.sock")
-        _ = self.http_port
+        _ = self.http_port, self.cache_size, self.redis_maxmemory
 
 
 def load(checkout: Path = CHECKOUT, environ: Mapping[str, str] = os.environ) -> Config:

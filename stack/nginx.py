@@ -7,6 +7,7 @@ import os
 import pwd
 import shutil
 import string
+from math import ceil
 from pathlib import Path
 from urllib.parse import parse_qs, unquote, urlsplit
 
@@ -15,8 +16,8 @@ from stack.debian import Nginx
 from stack.errors import StackError
 from stack.processes import run
 
-TEMPLATES = ("nginx", "maps", "upstream", "site", "errors", "headers", "proxy", "cache")
-MODULES = ("address", "cache", "lookups", "tags")
+TEMPLATES = ("nginx", "maps", "upstream", "site", "headers", "proxy", "cache")
+MODULES = ("address", "cache", "lookups", "refusals", "tags")
 CACHE_LOG = 'log_by_lua_block { require("cache").log() }'
 NO_CACHE = "# CACHE_SECONDS=0: nothing is cached."
 # Tags outlive the answers stored under them; a tag that nobody asks for any more frees its memory.
@@ -97,11 +98,12 @@ def _values(config: Config, nginx: Nginx, folder: Path) -> dict[str, str]:
     host = f"[{config.http_host}]" if ":" in config.http_host else config.http_host
     cache_seconds = config.number("CACHE_SECONDS", 300)
     redis = _redis(config)
+    sign_in_rate = config.number("SIGN_IN_RATE", 30, least=1)
     https = config.text("HTTPS", "false").lower() == "true"
     return {
         "cache_seconds": str(cache_seconds),
         "cache_inactive": str(max(cache_seconds, 1)),
-        "cache_size": config.text("CACHE_SIZE", "1g"),
+        "cache_size": config.cache_size,
         "cache_log": CACHE_LOG if cache_seconds else NO_CACHE,
         "cache_include": f"include {folder}/cache.conf;" if cache_seconds else NO_CACHE,
         "lookup_accounts": _lookups("accounts") if cache_seconds else NO_CACHE,
@@ -135,6 +137,9 @@ def _values(config: Config, nginx: Nginx, folder: Path) -> dict[str, str]:
         "transport_security": TRANSPORT_SECURITY if https else "",
         "rate_limit": str(config.number("RATE_LIMIT", 50, least=1)),
         "rate_burst": str(config.number("RATE_BURST", 100)),
+        "sign_in_rate": str(sign_in_rate),
+        "sign_in_burst": str(sign_in_rate),
+        "sign_in_seconds": str(ceil(60 / sign_in_rate)),
         "connection_limit": str(config.number("CONNECTION_LIMIT", 50, least=1)),
     }
 
@@ -183,7 +188,9 @@ def _networks(config: Config, setting: str, default: str) -> list[str]:
         words = config.words(setting, default)
         return [str(ipaddress.ip_network(word, strict=False)) for word in words]
     except ValueError as error:
-        raise StackError(f"{setting}: {error}. Write networks such as 10.0.0.0/8.") from error
+        raise StackError(
+            f"{setting} cannot be read: {error}. Set it to networks such as 10.0.0.0/8, with commas."
+        ) from error
 
 
 def _redis(config: Config) -> dict[str, str | int]:

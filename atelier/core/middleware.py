@@ -34,7 +34,7 @@ class PublicRoutesMiddleware:
     """Answer the routes of a PublicViewSet here, past the middleware below.
 
     They take no session, account, form or message. The headers that protect browsers are nginx's
-    part, which adds them to stored answers as well.
+    part, which adds them to every answer.
     """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:

@@ -41,7 +41,6 @@ def private_json(body: bytes, *, status: int = 200) -> HttpResponse:
     """JSON that is meant for its caller alone: nobody in between may keep it."""
     response = HttpResponse(body, status=status, content_type="application/json; charset=utf-8")
     response.headers["Cache-Control"] = "private, no-store"
-    response.headers["X-Content-Type-Options"] = "nosniff"
     return response
 
 

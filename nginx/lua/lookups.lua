@@ -41,7 +41,6 @@ local function answer(body)
     local header = ngx.header
     header["Content-Type"] = "application/json; charset=utf-8"
     header["Cache-Control"] = "private, no-store"
-    header["X-Content-Type-Options"] = "nosniff"
     header["Content-Length"] = #body
     ngx.status = 200
     ngx.print(body)

@@ -1,12 +1,15 @@
 """What an instance writes to its socket, seen with gunicorn's own request and configuration."""
 
+import json
 import socket
 
 import pytest
+from gunicorn import util
 from gunicorn.config import Config
 from gunicorn.http import wsgi
 from gunicorn.http.parser import RequestParser
 
+from atelier import responder
 from atelier.responder import WholeResponse
 
 
@@ -66,3 +69,24 @@ def test_the_headers_of_a_file_go_before_it(sent, tmp_path):
         first, *others = sent([("Content-Length", "7")], wsgi.FileWrapper(file))
     assert first.startswith(b"HTTP/1.1 200 OK\r\n")
     assert (first + b"".join(others)).endswith(b"\r\n\r\ncontent")
+
+
+@pytest.mark.parametrize(
+    ("status", "reason", "code"),
+    [(400, "Bad Request", "bad_request"), (500, "Internal Server Error", "error")],
+)
+def test_what_cannot_be_read_is_refused_as_a_problem(monkeypatch, status, reason, code):
+    monkeypatch.setattr(util, "write_error", util.write_error)
+    monkeypatch.setattr(wsgi, "Response", wsgi.Response)
+    responder.install()
+    client, server = socket.socketpair()
+    with client, server:
+        util.write_error(server, status, reason, "Invalid HTTP Header: '<script>'")
+        server.close()
+        head, _, body = client.recv(65536).partition(b"\r\n\r\n")
+    assert head.splitlines()[0] == f"HTTP/1.1 {status} {reason}".encode()
+    assert b"Content-Type: application/problem+json" in head
+    assert f"Content-Length: {len(body)}".encode() in head
+    told = json.loads(body)
+    assert (told["status"], told["title"], told["code"]) == (status, reason, code)
+    assert b"script" not in body

@@ -37,7 +37,12 @@ class Answer:
 @pytest.fixture(scope="module")
 def stack() -> Iterator[TestStack]:
     started = TestStack(
-        {"TRUSTED_NETWORKS": "127.0.0.1", "RATE_LIMIT": "5", "RATE_BURST": "5"}
+        {
+            "TRUSTED_NETWORKS": "127.0.0.1",
+            "RATE_LIMIT": "5",
+            "RATE_BURST": "5",
+            "SIGN_IN_RATE": "6",
+        }
     ).start()
     yield started
     started.stop()
@@ -108,6 +113,17 @@ class Load:
         ("PUT", "/reviews/999999999/helpful", 204),
         ("OPTIONS", "/products", 204),
         ("GET", "/admin/login/", 200),
+        ("GET", "/docs/", 200),
+        ("GET", "/healthz", 200),
+        ("GET", "/static/core/favicon.svg", 200),
+        ("GET", "/static/absent.css", 404),
+        ("GET", "/media/", 404),
+        ("GET", "/profiles/018f0000-0000-7000-8000-000000000001", 401),
+        ("GET", "/user/1", 401),
+        ("POST", "/login", 401),
+        ("GET", "/nothing", 404),
+        ("TRACE", "/user/1", 405),
+        ("GET", "/user/1?x=" + "y" * 9000, 414),
     ],
 )
 def test_every_answer_tells_browsers_once_not_to_guess_and_not_to_frame(ask, method, path, status):
@@ -272,6 +288,52 @@ def test_client_beyond_its_rate_is_told_to_wait(ask):
 
 def test_trusted_networks_have_no_rate(ask):
     assert {ask("GET", "/products").status for _ in range(60)} == {200}
+    assert {ask("POST", "/oauth/token").status for _ in range(40)} == {400}
+
+
+@pytest.mark.parametrize(
+    ("number", "path", "kind"),
+    [
+        (3, "/oauth/token", "application/json"),
+        (4, "/oauth/introspect/", "application/json"),
+        (5, "/oauth/revoke", "application/json"),
+        (6, "/admin/login/", "text/plain"),
+    ],
+)
+def test_secrets_and_passwords_are_tried_out_slowly(ask, number, path, kind):
+    source = f"127.0.0.{number}"
+    form = {"Content-Type": "application/x-www-form-urlencoded"}
+
+    def guess():
+        # Slower than the rate of all requests.
+        time.sleep(0.21)
+        return ask("POST", path, form, b"client_id=a&client_secret=b", source)
+
+    answers = [guess() for _ in range(9)]
+    assert [answer.status == 429 for answer in answers] == [False] * 7 + [True] * 2
+    refused = answers[-1]
+    assert refused.headers["Content-Type"] == kind
+    assert b"Too many requests" in refused.body
+    assert refused.headers["Retry-After"] == "10"
+    # Looking at the page, and everything else, goes on.
+    assert ask("GET", "/admin/login/", source=source).status == 200
+    assert ask("GET", "/products", source=source).status == 200
+
+
+def test_a_connection_is_read_on_behind_a_refused_body(stack):
+    connection = http.client.HTTPConnection(
+        "127.0.0.1", stack.port, source_address=("127.0.0.7", 0)
+    )
+    try:
+        for _ in range(30):
+            connection.request(
+                "POST", "/oauth/token", b"GET /admin/ HTTP/1.1\r\nHost: localhost\r\n"
+            )
+            response = connection.getresponse()
+            response.read()
+        assert response.status == 429
+    finally:
+        connection.close()
 
 
 def test_versions_of_the_servers_are_not_told(ask):
@@ -380,7 +442,25 @@ def test_killed_nginx_is_replaced_although_its_workers_held_the_port(ask, stack)
     assert ask("GET", "/products").status == 200
 
 
-def test_nginx_answers_for_itself_in_plain_text(ask):
+@pytest.mark.parametrize("name", ["Authorization", "Cookie", "X-Anything"])
+@pytest.mark.parametrize("path", ["/user/1", "/products", "/login"])
+def test_control_bytes_in_a_header_are_a_problem(ask, name, path):
+    for byte in ("\x01", "\x0b", "\x1f", "\x7f"):
+        # An escape in the address: an instance is asked.
+        answer = ask("POST", f"{path}?%35", {name: f"Bearer {byte}x"})
+        assert (answer.status, answer.headers["Content-Type"]) == (400, "application/problem+json")
+        assert json.loads(answer.body)["code"] == "bad_request"
+
+
+def test_a_nul_in_a_header_is_refused_in_the_words_of_the_route(stack):
+    with socket.create_connection(("127.0.0.1", stack.port), timeout=15) as nul:
+        nul.sendall(b"GET /user/1 HTTP/1.1\r\nHost: localhost\r\nAuthorization: \0\r\n\r\n")
+        head, _, body = nul.recv(4096).partition(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 400 ")
+    assert body == b'{"status":"error","message":"Bad request"}'
+
+
+def test_nginx_refuses_public_routes_in_plain_text(ask):
     stored = "/products/1"
     assert ask("GET", stored).status == 200
     for method, path, headers, status in (
@@ -394,6 +474,7 @@ def test_nginx_answers_for_itself_in_plain_text(ask):
     ):
         answer = ask(method, path, headers=headers)
         assert (answer.status, answer.headers["Content-Type"]) == (status, "text/plain"), path
+        assert len(answer.headers.get_all("X-Request-ID")) == 1
         assert b"<html" not in answer.body
 
 

@@ -1,6 +1,7 @@
 """F10 through nginx: how much may be sent, and how pictures are served."""
 
 import http.client
+import json
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ from users.services import images
 
 pytestmark = pytest.mark.e2e
 
+JSON = "application/json; charset=utf-8"
 MEBIBYTE = 1024 * 1024
 UPLOAD = "/profiles/0199aa00-0000-7000-8000-000000000001/_upload"
 PICTURE = b"\xff\xd8\xff the bytes of a picture"
@@ -53,17 +55,69 @@ def test_f10_the_largest_picture_and_its_form_reach_an_instance(ask):
     assert status != 413
 
 
+TOO_LARGE = b"Request body too large"
+
+
 @pytest.mark.parametrize(
-    "path",
+    ("method", "path", "kind", "body"),
     [
-        *("/reviews", "/login", "/profiles", "/profiles/1", "/profiles/1/_uploads"),
-        *("/profiles/1/2/_upload", "/_upload", "/media/profiles/1/_upload"),
+        ("POST", "/reviews", "text/plain", TOO_LARGE),
+        ("POST", "/media/profiles/1/_upload", "text/plain", TOO_LARGE),
+        ("POST", "/admin/login/", "text/plain", TOO_LARGE),
+        *(
+            ("POST", path, JSON, b'{"status":"error","message":"Request body too large"}')
+            for path in ("/login", "/login/", "/login?x=1", "/api/fec2/hr-lax/login", "/user/1")
+        ),
+        *(
+            (method, path, JSON, b'{"error":"Request body too large"}')
+            for method, path in (
+                ("POST", "/profiles"),
+                ("POST", "/profiles/_search"),
+                ("PUT", "/profiles/1"),
+                ("DELETE", "/api/fec2/hr-lax/profiles/1/"),
+            )
+        ),
+        (
+            "POST",
+            "/oauth/token",
+            "application/json",
+            b'{"error": "invalid_request", "error_description": "Request body too large"}',
+        ),
+        *(
+            (method, path, "application/problem+json", None)
+            for method, path in (
+                ("PATCH", "/profiles/1"),
+                ("PUT", "/profiles/1/preferences/theme"),
+                ("POST", "/profiles/1/restore"),
+                ("POST", "/profiles/1/_uploads"),
+                ("POST", "/profiles/1/2/_upload"),
+                ("POST", "/products"),
+                ("PATCH", "/products/1"),
+                ("PUT", "/products/1/features"),
+                ("PATCH", "/reviews/1"),
+                ("POST", "/_upload"),
+                ("POST", "/nothing"),
+            )
+        ),
     ],
 )
-def test_f10_no_other_route_takes_more_than_1_mb(ask, path):
-    status, headers, body = ask("POST", path, length=MEBIBYTE + 1)
-    assert (status, body) == (413, b"Request body too large")
-    assert headers["Content-Type"] == "text/plain"
+def test_f10_no_other_route_takes_more_than_1_mb_and_each_says_so_in_its_own_words(
+    ask, method, path, kind, body
+):
+    status, headers, told = ask(method, path, length=MEBIBYTE + 1)
+    assert (status, headers["Content-Type"]) == (413, kind)
+    assert headers.get_all("X-Content-Type-Options") == ["nosniff"]
+    if body is not None:
+        assert told == body
+        return
+    assert json.loads(told) == {
+        "type": "about:blank",
+        "title": "Request Entity Too Large",
+        "status": 413,
+        "detail": "Request body too large",
+        "code": "too_large",
+        "request_id": headers["X-Request-ID"],
+    }
 
 
 def test_picture_is_served_as_nothing_but_a_picture(ask, picture):

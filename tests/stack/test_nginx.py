@@ -81,10 +81,10 @@ def test_https_is_what_the_setting_says_not_what_a_client_sends():
     assert "X-Forwarded-Proto https;" in rendered(HTTPS="true")["proxy.conf"]
 
 
-def test_public_answers_ask_for_https_where_the_site_has_it(settings):
-    line = f'"*" "{nginx.TRANSPORT_SECURITY}";'
-    assert line in rendered(HTTPS="true")["maps.conf"]
-    assert nginx.TRANSPORT_SECURITY not in rendered()["maps.conf"]
+def test_answers_ask_for_https_where_the_site_has_it(settings):
+    line = f'add_header Strict-Transport-Security "{nginx.TRANSPORT_SECURITY}" always;'
+    assert line in rendered(HTTPS="true")["headers.conf"]
+    assert nginx.TRANSPORT_SECURITY not in rendered()["headers.conf"]
 
     # In the words of Django, which answers the staff's pages.
     settings.SECURE_HSTS_SECONDS = 31_536_000
@@ -135,3 +135,12 @@ def test_what_nginx_and_the_instances_tell_each_other_no_client_can_say_or_see()
     # Every way to an instance has them.
     site = rendered()["site.conf"]
     assert site.count("proxy_pass") == site.count("/proxy.conf;")
+
+
+def test_sign_ins_have_a_rate_of_their_own():
+    files = rendered(SIGN_IN_RATE="40")
+    assert "zone=sign_ins:10m rate=40r/m;" in files["maps.conf"]
+    assert "limit_req zone=sign_ins burst=40 nodelay;" in files["site.conf"]
+    assert "set $retry_after 2;" in files["site.conf"]
+    with pytest.raises(StackError, match="SIGN_IN_RATE"):
+        rendered(SIGN_IN_RATE="0")

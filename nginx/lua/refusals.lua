@@ -1,0 +1,129 @@
+--- What nginx answers by itself where it refuses a request or has nobody to ask, in the shape in which
+-- the route answers errors: as atelier/core/exception_handler.py does for the instances.
+
+local find, format, match = string.find, string.format, string.match
+
+local FAILURE = "An error occurred. If this error persists, contact your instruction team."
+local BUSY = "The service is busy. Try again shortly."
+
+-- By status: the title and the code of a problem, what is said, and what is said in its detail
+-- where that is another sentence.
+local REFUSALS = {
+    [400] = { "Bad Request", "bad_request", "Bad request", "The request cannot be read." },
+    [403] = { "Forbidden", "forbidden", "This is not allowed." },
+    [404] = { "Not Found", "not_found", "There is nothing here." },
+    [405] = { "Method Not Allowed", "method_not_allowed", "Method not allowed" },
+    [411] = { "Length Required", "bad_request", "Length required" },
+    [412] = { "Precondition Failed", "precondition_failed", "Precondition failed" },
+    [413] = { "Request Entity Too Large", "too_large", "Request body too large" },
+    [414] = { "Request-URI Too Long", "too_long", "Request address too long" },
+    [416] = { "Requested Range Not Satisfiable", "no_such_range", "Requested range not satisfiable" },
+    [429] = { "Too Many Requests", "throttled", "Too many requests" },
+    [500] = { "Internal Server Error", "error", FAILURE },
+    [501] = { "Not Implemented", "not_implemented", "Not implemented" },
+    [503] = { "Service Unavailable", "unavailable", FAILURE, BUSY },
+    [505] = { "HTTP Version Not Supported", "bad_request", "HTTP version not supported" },
+}
+-- An address or header too long (494) is a bad request; instances that are away or late, a 503.
+local SAME = { [494] = 400, [502] = 503, [504] = 503 }
+
+local KEPT = { connection = true, ["content-range"] = true }
+local JSON = "application/json; charset=utf-8"
+-- Nothing in what is put in here needs an escape.
+local SHAPES = {
+    text = function(_, refusal)
+        return "text/plain", refusal[3]
+    end,
+    accounts = function(_, refusal)
+        return JSON, format('{"status":"error","message":"%s"}', refusal[3])
+    end,
+    profiles = function(_, refusal)
+        return JSON, format('{"error":"%s"}', refusal[3])
+    end,
+    oauth = function(status, refusal)
+        local is_later = status == 429 or status >= 500
+        local code = is_later and "temporarily_unavailable" or "invalid_request"
+        return "application/json", format('{"error": "%s", "error_description": "%s"}', code, refusal[3])
+    end,
+    problem = function(status, refusal)
+        local title, code, said, detail = unpack(refusal)
+        return "application/problem+json", format(
+            '{"type":"about:blank","title":"%s","status":%d,"detail":"%s","code":"%s","request_id":"%s"}',
+            title, status, detail or said, code, ngx.var.public_request_id)
+    end,
+}
+
+-- The first that fits: methods, or all; an address without its last slash; the shape.
+local ROUTES = {
+    { nil, "^/login$", "accounts" },
+    { nil, "^/user/[^/]+$", "accounts" },
+    { nil, "^$", "profiles" },
+    { nil, "^/_health$", "profiles" },
+    { nil, "^/profiles/_search$", "profiles" },
+    { nil, "^/profiles/[^/]+/_upload$", "profiles" },
+    { "GET HEAD PATCH", "^/profiles/?[^/]*$", "problem" },
+    { nil, "^/profiles/?[^/]*$", "profiles" },
+    { nil, "^/oauth/token$", "oauth" },
+    { nil, "^/oauth/revoke$", "oauth" },
+    { nil, "^/oauth/introspect$", "oauth" },
+    { "POST", "^/products$", "problem" },
+    { "PATCH DELETE", "^/products/[^/]+$", "problem" },
+    { "PUT", "^/products/[^/]+/features$", "problem" },
+    { "PUT", "^/products/[^/]+/related$", "problem" },
+    { "POST", "^/products/[^/]+/styles$", "problem" },
+    { nil, "^/products/[^/]+/styles/[^/]+$", "problem" },
+    { "PATCH DELETE", "^/reviews/[^/]+$", "problem" },
+    { nil, "^/products", "text" },
+    { nil, "^/reviews", "text" },
+    { nil, "^/admin", "text" },
+    { nil, "^/docs", "text" },
+    { nil, "^/oauth/authorize", "text" },
+    { nil, "^/static", "text" },
+    { nil, "^/media", "text" },
+}
+
+local function shape_of(method, request_uri)
+    local path = match(request_uri, "^[^?#]*")
+    path = match(path, "^/api/fec2/[^/]+(/.*)$") or path
+    path = match(path, "^(.*)/$") or path
+    for _, route in ipairs(ROUTES) do
+        local methods, address, shape = route[1], route[2], route[3]
+        if (not methods or find(methods, method, 1, true)) and find(path, address) then
+            return SHAPES[shape]
+        end
+    end
+    return SHAPES.problem
+end
+
+local M = {}
+
+--- The answer for the status that nginx is about to give. A line that cannot be read has no address.
+function M.answer()
+    local var, header = ngx.var, ngx.header
+    local status = SAME[ngx.status] or ngx.status
+    local refusal = REFUSALS[status] or REFUSALS[500]
+    local answered = shape_of(var.request_method or "", var.request_uri or "/admin")
+    local kind, body = answered(status, refusal)
+    -- Of an answer that came to nothing, such as a file without the range that was asked for.
+    for name in pairs(ngx.resp.get_headers()) do
+        if not KEPT[name] then
+            header[name] = nil
+        end
+    end
+    if kind ~= "text/plain" then
+        header["Cache-Control"] = "private, no-store"
+    end
+    header["Content-Type"] = kind
+    header["Content-Length"] = #body
+    if status == 429 then
+        header["Retry-After"] = var.retry_after
+    elseif status == 503 then
+        header["Retry-After"] = "2"
+    end
+    ngx.status = status
+    -- Left on the connection, it would be read as the next request.
+    ngx.req.discard_body()
+    ngx.print(body)
+end
+
+return M
