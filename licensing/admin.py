@@ -15,7 +15,12 @@ from django.utils.safestring import SafeString
 from simple_history.admin import SimpleHistoryAdmin
 from unfold.admin import ModelAdmin
 
-from atelier.core.admin import PublishedModelAdmin, QuickModelAdmin, ReadOnly, id_of
+from atelier.core.admin import (
+    PublishedModelAdmin,
+    QuickModelAdmin,
+    ReadOnly,
+    id_of,
+)
 from licensing import services, sql
 from licensing.models import NetworkOverride, ProductLicence, RangeSource, Region, RegionGroup
 
@@ -118,6 +123,12 @@ class RangeSourceAdmin(ReadOnly, QuickModelAdmin):
 class ProductLicenceAdmin(ChosenFromAList, SimpleHistoryAdmin, PublishedModelAdmin):
     """Licences, with who changed which and when. What was is looked at, and never put back."""
 
+    refused_at = {
+        services.UnknownProduct: "product",
+        services.AmbiguousTerritory: "region",
+        services.EndsTooEarly: "valid_until",
+        services.LicenceOverlaps: "valid_from",
+    }
     list_display = ("id", "product_link", "place", "effect", "valid_from", "valid_until", "note")
     list_select_related = ("region", "group")
     search_help_text = "The id of a licence or of its product"

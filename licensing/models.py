@@ -5,6 +5,7 @@ networks need none: no answer that depends on a visitor's region is ever stored.
 """
 
 import ipaddress
+from collections.abc import Collection
 from typing import Any
 
 from django import forms
@@ -240,6 +241,9 @@ class ProductLicence(models.Model):
             ),
         ]
         indexes = [models.Index(fields=["product", "id"], name="licence_by_product")]
+
+    def validate_constraints(self, exclude: Collection[str] | None = None) -> None:
+        """Left to PostgreSQL and the services: a form would tell the constraint's name."""
 
     def __str__(self) -> str:
         return f"{self.effect} product {self.product_id}"

@@ -44,6 +44,14 @@ class InvalidLicence(Invalid):
     code = "invalid_licence"
 
 
+class AmbiguousTerritory(InvalidLicence):
+    pass
+
+
+class EndsTooEarly(InvalidLicence):
+    pass
+
+
 class LicenceOverlaps(Conflict):
     code = "licence_overlaps"
 
@@ -378,14 +386,21 @@ def _change(product_id: int, change: Callable[[], None]) -> None:
                 "Another licence of this product and territory holds at the same time."
             ) from error
         if constraint in _COMPLAINTS:
-            raise InvalidLicence(_COMPLAINTS[constraint]) from error
+            refusal, message = _COMPLAINTS[constraint]
+            raise refusal(message) from error
         raise
 
 
-_COMPLAINTS = {
-    "licence_names_region_or_group": "A licence names either a region or a group.",
-    "licence_effect_known": f"The effect is one of {', '.join(Effect.values)}.",
-    "licence_ends_after_it_begins": "A licence ends after it begins.",
+_COMPLAINTS: dict[str, tuple[type[InvalidLicence], str]] = {
+    "licence_names_region_or_group": (
+        AmbiguousTerritory,
+        "A licence names either a region or a group.",
+    ),
+    "licence_effect_known": (
+        InvalidLicence,
+        f"The effect is one of {', '.join(Effect.values)}.",
+    ),
+    "licence_ends_after_it_begins": (EndsTooEarly, "A licence ends after it begins."),
 }
 
 

@@ -89,6 +89,7 @@ class ProductAdmin(PublishedModelAdmin):
         "see_also",
     )
     single_line = ("name", "slogan", "category")
+    ranges = {"default_price": (0, None)}
     readonly_fields = ("created_at", "updated_at", "see_also")
     inlines = (FeatureInline, StyleLinks, RelatedProductInline)
 
@@ -161,6 +162,7 @@ class PhotoInline(QuickInline):
 class SkuInline(QuickInline):
     model = Sku
     fields = ("size", "quantity")
+    ranges = {"quantity": (0, None)}
     single_line = ("size",)
 
 
@@ -173,6 +175,10 @@ class StyleAdmin(PublishedModelAdmin):
     indexed_lookups = ("id", "id__exact", "product__id__exact")
     fields = ("product", "name", "original_price", "sale_price", "is_default")
     single_line = ("name",)
+    ranges = {
+        "original_price": (0, None),
+        "sale_price": (0, None),
+    }
     inlines = (PhotoInline, SkuInline)
 
     def get_readonly_fields(

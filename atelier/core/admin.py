@@ -1,6 +1,6 @@
 """What every admin of public data shares: quick at ten million rows, writes through the door."""
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any
 
 import structlog
@@ -10,7 +10,7 @@ from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.contrib.admin.utils import unquote
 from django.contrib.auth import get_permission_codename
 from django.db import IntegrityError, OperationalError, models
-from django.forms import Field
+from django.forms import Field, ModelForm
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from unfold import paginator
 from unfold.admin import ModelAdmin, TabularInline
@@ -51,16 +51,21 @@ class QuickChangeList(ChangeList):
         return super().get_ordering_field(field_name) if field_name in self.sortable_by else None
 
 
-class TextFields:
-    """`single_line` names text fields with a one-line input; cleared nullable text becomes null."""
+class EditedFields:
+    """`single_line` names text fields with a one-line input, `ranges` the least and the most that
+    numbers may be, as the constraints of their columns have it; cleared nullable text becomes null.
+    """
 
     single_line: Collection[str] = ()
+    ranges: Mapping[str, tuple[int, int | None]] = {}
 
     def formfield_for_dbfield(
         self, db_field: models.Field, request: HttpRequest, **kwargs: Any
     ) -> Field | None:
         if db_field.name in self.single_line:
             kwargs["widget"] = UnfoldAdminTextInputWidget()
+        if db_field.name in self.ranges:
+            kwargs["min_value"], kwargs["max_value"] = self.ranges[db_field.name]
         field = super().formfield_for_dbfield(db_field, request, **kwargs)  # type: ignore[misc]
         if isinstance(db_field, models.TextField) and db_field.null and field is not None:
             field.empty_value = None
@@ -89,7 +94,7 @@ class BareRawIds:
         )
 
 
-class QuickInline(TextFields, BareRawIds, TabularInline):
+class QuickInline(EditedFields, BareRawIds, TabularInline):
     """Rows of the edited object, a page of them at a time, in the order of their index."""
 
     extra = 0
@@ -111,7 +116,7 @@ class ReadOnly:
         return False
 
 
-class QuickModelAdmin(TextFields, BareRawIds, ModelAdmin):
+class QuickModelAdmin(EditedFields, BareRawIds, ModelAdmin):
     """Lists a table of any size: no counts, ordered by an index, searched by indexed columns."""
 
     list_per_page = 50
@@ -168,6 +173,9 @@ class PublishedModelAdmin(QuickModelAdmin):
     opens no door: the form is going to be refused, and PostgreSQL refuses the write if not.
     """
 
+    # The fields at which the form says what a service refuses; the rest is said above it.
+    refused_at: Mapping[type[AtelierError], str] = {}
+
     # What a page's address or form says, as a key; None for what is none.
     key_of: Callable[[str | None], Any] = staticmethod(id_of)
 
@@ -194,12 +202,27 @@ class PublishedModelAdmin(QuickModelAdmin):
 
         if request.method != "POST":
             return page()
-        if object_id is None or "_saveasnew" in request.POST:
-            return self._through_the_door(request, self.addition_scopes(request), page)
-        known = self.key_of(unquote(object_id))
-        return self._through_the_door(
-            request, () if known is None else self.change_scopes(known), page
-        )
+        try:
+            if object_id is None or "_saveasnew" in request.POST:
+                return self._through_the_door(request, self.addition_scopes(request), page)
+            known = self.key_of(unquote(object_id))
+            scopes = () if known is None else self.change_scopes(known)
+            return self._through_the_door(request, scopes, page)
+        except AtelierError as error:
+            # The same form once more, as it was filled in.
+            request.admin_refusal = error  # type: ignore[attr-defined]
+            return page()
+
+    def get_form(
+        self,
+        request: HttpRequest,
+        obj: models.Model | None = None,
+        change: bool = False,
+        **kwargs: Any,
+    ) -> type[ModelForm]:
+        form = super().get_form(request, obj, change=change, **kwargs)
+        refusal = getattr(request, "admin_refusal", None)
+        return form if refusal is None else _refused(form, refusal, self.refused_at)
 
     def delete_view(
         self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
@@ -210,7 +233,10 @@ class PublishedModelAdmin(QuickModelAdmin):
         known = self.key_of(unquote(object_id))
         if request.method != "POST" or known is None:
             return page()
-        return self._through_the_door(request, self.deletion_scopes([known]), page)
+        try:
+            return self._through_the_door(request, self.deletion_scopes([known]), page)
+        except AtelierError as error:
+            return self._refuse(request, error.message)
 
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
@@ -225,7 +251,10 @@ class PublishedModelAdmin(QuickModelAdmin):
             return page()
         ids = {self.key_of(text) for text in request.POST.getlist(ACTION_CHECKBOX_NAME)} - {None}
         scopes = self.deletion_scopes(sorted(key for key in ids if key is not None))
-        return self._through_the_door(request, scopes, page)
+        try:
+            return self._through_the_door(request, scopes, page)
+        except AtelierError as error:
+            return self._refuse(request, error.message)
 
     def get_deleted_objects(
         self, objs: Iterable[models.Model], request: HttpRequest
@@ -289,10 +318,29 @@ class PublishedModelAdmin(QuickModelAdmin):
             logger.warning("the admin's write was refused", exc_info=error)
             # Reading the messages drops them: one of them says that all went well.
             list(messages.get_messages(request))
-            told = error.message if isinstance(error, AtelierError) else CHANGED_MEANWHILE
-            self.message_user(request, told, messages.ERROR)
-            return HttpResponseRedirect(request.get_full_path())
+            if isinstance(error, AtelierError):
+                raise
+            return self._refuse(request, CHANGED_MEANWHILE)
         return response
+
+    def _refuse(self, request: HttpRequest, told: str) -> HttpResponse:
+        self.message_user(request, told, messages.ERROR)
+        return HttpResponseRedirect(request.get_full_path())
+
+
+def _refused(
+    form: type[ModelForm], refusal: AtelierError, refused_at: Mapping[type[AtelierError], str]
+) -> type[ModelForm]:
+    """The form, which says what the service has refused."""
+
+    class Refused(form):  # type: ignore[misc, valid-type]
+        def clean(self) -> Any:
+            cleaned = super().clean()
+            field = refused_at.get(type(refusal))
+            self.add_error(field if field in self.fields else None, refusal.message)
+            return cleaned
+
+    return Refused
 
 
 class _NothingWrittenError(Exception):

@@ -221,6 +221,32 @@ def test_refused_form_keeps_row_and_tags(admin_client, product, wrong):
     assert Product.objects.get(pk=1).name == "Camo Onesie"
 
 
+def test_a_number_below_zero_is_refused_at_its_field(admin_client, product):
+    told = "Ensure this value is greater than or equal to 0."
+    path = f"{PRODUCTS}1/change/"
+    data = form_data(admin_client.get(path)) | {"default_price": "-1"}
+    errors = admin_client.post(path, data).context["adminform"].form.errors
+    assert errors == {"default_price": [told]}
+
+    path = "/admin/products/style/add/"
+    data = form_data(admin_client.get(path)) | {
+        "product": "1",
+        "name": "Red",
+        "original_price": "-1",
+        "sale_price": "-2",
+        "skus-TOTAL_FORMS": "1",
+        "skus-0-size": "M",
+        "skus-0-quantity": "-3",
+    }
+    page = admin_client.post(path, data)
+    assert page.context["adminform"].form.errors == {"original_price": [told], "sale_price": [told]}
+    [skus] = [
+        one.formset for one in page.context["inline_admin_formsets"] if one.formset.prefix == "skus"
+    ]
+    assert skus.errors == [{"quantity": [told]}]
+    assert not Style.objects.filter(name="Red").exists()
+
+
 def test_product_is_not_related_to_itself(admin_client, product):
     path = f"{PRODUCTS}1/change/"
     data = form_data(admin_client.get(path)) | {"related-0-related_product": "1"}

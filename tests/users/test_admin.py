@@ -88,7 +88,6 @@ def test_a_client_is_changed_but_stays_with_its_tenant(admin_client):
 @pytest.mark.parametrize(
     "wrong",
     [
-        {"client_type": "public"},
         {"authorization_grant_type": "password"},
         {"authorization_grant_type": "authorization-code"},
         {"allowed_scopes": ["everything"]},
@@ -108,6 +107,21 @@ def test_a_client_that_cannot_be_is_refused(admin_client, wrong):
     page = admin_client.post(reverse("admin:users_client_add"), form)
     assert page.status_code == 200
     assert page.context["errors"]
+    assert not Client.objects.exists()
+
+
+def test_a_client_without_a_secret_acts_for_people_only(admin_client):
+    form = {
+        "name": "Desk",
+        "tenant": str(TenantFactory().pk),
+        "authorization_grant_type": "client-credentials",
+        "client_type": "public",
+        "allowed_scopes": ["moderation"],
+    }
+    page = admin_client.post(reverse("admin:users_client_add"), form)
+    assert page.context["adminform"].form.errors == {
+        "client_type": ["A client that acts for itself has a secret."]
+    }
     assert not Client.objects.exists()
 
 

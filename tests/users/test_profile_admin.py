@@ -106,14 +106,22 @@ def test_an_account_is_linked_by_its_userid(staff, people):
         ({"mobile": "+4915123456789"}, "Another profile has this mobile number."),
         ({"mobile": "call me"}, "That is no telephone number."),
         ({"email": "nobody"}, "That is no e-mail address."),
-        ({"account": "1"}, "The account has a profile of this type already."),
+        ({"profile_type": "personal", "account": "1"}, "The account has a profile of this type"),
+        ({"latitude": "90.1"}, "Ensure this value is less than or equal to 90."),
+        ({"longitude": "-181"}, "Ensure this value is greater than or equal to -180."),
     ],
 )
-def test_a_change_that_is_refused_says_why_and_changes_nothing(staff, people, change, told):
+def test_a_change_that_is_refused_says_why_at_its_field(staff, people, change, told):
     before = row(BO)
     form = {**form_data(staff.get(f"{LIST}{BO}/change/")), "full_name": "Bobby", **change}
-    page = staff.post(f"{LIST}{BO}/change/", form, follow=True)
-    assert messages_of(page) == [told]
+    page = staff.post(f"{LIST}{BO}/change/", form)
+    assert page.status_code == 200
+    shown = page.context["adminform"].form
+    assert [*shown.errors] == [next(iter(change))]
+    assert str(shown.errors).count(told) == 1
+    # What was typed in is not lost, and nothing says that it was saved.
+    assert shown["full_name"].value() == "Bobby"
+    assert messages_of(page) == []
     assert row(BO) == before
 
 

@@ -28,6 +28,13 @@ class ClientForm(forms.ModelForm):
         choices=Scope.choices, required=False, widget=UnfoldAdminCheckboxSelectMultipleWidget
     )
 
+    def clean(self) -> dict[str, Any] | None:
+        cleaned = super().clean() or {}
+        is_for_itself = cleaned.get("authorization_grant_type") == Client.GRANT_CLIENT_CREDENTIALS
+        if is_for_itself and cleaned.get("client_type") == Client.CLIENT_PUBLIC:
+            self.add_error("client_type", "A client that acts for itself has a secret.")
+        return cleaned
+
 
 @admin.register(Client)
 class ClientAdmin(QuickModelAdmin):

@@ -5,11 +5,11 @@ from uuid import UUID
 from django.contrib import admin, messages
 from django.contrib.admin import SimpleListFilter
 from django.db import models
-from django.http import HttpRequest, HttpResponseRedirect
+from django.http import HttpRequest
 
 from atelier.core.admin import PublishedModelAdmin, QuickInline, ReadOnly
 from atelier.core.errors import AtelierError, Invalid
-from users.identities import canonical_email, canonical_mobile
+from users.identities import InvalidEmail, InvalidMobile, canonical_email, canonical_mobile
 from users.models import Preference, Profile, Tenant, User, profile_scope
 from users.services import profiles as services
 
@@ -38,6 +38,18 @@ class PreferenceRows(ReadOnly, QuickInline):
 class ProfileAdmin(PublishedModelAdmin):
     """Profiles are made over the API. Staff correct, delete and restore them, by the services."""
 
+    refused_at = {
+        InvalidEmail: "email",
+        services.EmailTaken: "email",
+        InvalidMobile: "mobile",
+        services.MobileTaken: "mobile",
+        services.NoSuchAccount: "account",
+        services.ProfileTypeTaken: "profile_type",
+    }
+    ranges = {
+        "latitude": (-90, 90),
+        "longitude": (-180, 180),
+    }
     list_display = ("id", "full_name", "email", "mobile", "tenant", "profile_type", "is_active")
     list_select_related = ("tenant",)
     list_filter = (Deleted,)
@@ -129,20 +141,6 @@ class ProfileAdmin(PublishedModelAdmin):
         services.update_profile(
             tenant_id=obj.tenant_id, profile_id=obj.pk, changes=changes, by=_name_of(request)
         )
-
-    def changeform_view(
-        self,
-        request: HttpRequest,
-        object_id: str | None = None,
-        form_url: str = "",
-        extra_context: dict[str, Any] | None = None,
-    ) -> Any:
-        """What the service refuses is told above the form, and nothing is saved."""
-        try:
-            return super().changeform_view(request, object_id, form_url, extra_context)
-        except AtelierError as error:
-            self.message_user(request, error.message, messages.ERROR)
-            return HttpResponseRedirect(request.get_full_path())
 
     @admin.action(permissions=["remove"], description="Delete: can be restored")
     def delete_softly(self, request: HttpRequest, queryset: models.QuerySet[Profile]) -> None:
