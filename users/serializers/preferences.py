@@ -7,20 +7,22 @@ from django.core.exceptions import RequestDataTooBig
 from django.http import HttpRequest
 from rest_framework.exceptions import ParseError
 
-from atelier.core.errors import NotFound
 from atelier.core.fields import read_json
 
-UNKNOWN_PREFERENCE = "The profile has no such preference."
-KEY_PATTERN = r"[A-Za-z0-9._-]{1,100}"
+# Clients shorten addresses with `.` and `..` in them, and never ask for those.
+KEY_PATTERN = r"(?!\.+$)[A-Za-z0-9._-]{1,100}"
 KEY = re.compile(KEY_PATTERN)
+UNFIT_KEY = (
+    "A key has at most 100 letters, digits, dots, hyphens and underscores, and not dots alone."
+)
 MAX_VALUE = 16 * 1024
 MAX_DEPTH = 32
 
 
 def key_of(text: str) -> str:
-    """The key of a path; NotFound where it cannot be one."""
+    """The key of a path. Raises ParseError, which answers 400, where it cannot be one."""
     if not KEY.fullmatch(text):
-        raise NotFound(UNKNOWN_PREFERENCE)
+        raise ParseError(UNFIT_KEY)
     return text
 
 

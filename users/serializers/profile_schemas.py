@@ -288,7 +288,7 @@ PREFERENCE: dict[str, Any] = {
     "operation_id": "preferences_retrieve",
     "summary": "The value of a preference",
     "parameters": [_ID, _KEY, _TENANT],
-    "responses": {(200, "application/json"): OpenApiTypes.ANY, **problems(404, *GUARDED)},
+    "responses": {(200, "application/json"): OpenApiTypes.ANY, **problems(400, 404, *GUARDED)},
     **secured(PROFILES_READ),
 }
 SET_PREFERENCE: dict[str, Any] = {
@@ -308,6 +308,6 @@ REMOVE_PREFERENCE: dict[str, Any] = {
     "summary": "Remove a preference",
     "parameters": [_ID, _KEY, _TENANT],
     "request": None,
-    "responses": {204: OpenApiResponse(description="Done."), **problems(404, *GUARDED)},
+    "responses": {204: OpenApiResponse(description="Done."), **problems(400, 404, *GUARDED)},
     **secured(PROFILES_WRITE),
 }

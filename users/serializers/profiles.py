@@ -218,6 +218,9 @@ def _order(sort_by: Any) -> dict[str, str]:
 
 
 def _number(value: Any) -> int:
+    """A whole number, or its digits, clamped; 0 for anything else."""
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
     return 0 if isinstance(value, bool) else whole(str(value), default=0)
 
 
