@@ -3,6 +3,8 @@
 A missing or malformed value stops the process at start, with the sentence that mends it.
 """
 
+import os
+from collections.abc import Collection
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from pathlib import Path
 from typing import Any
@@ -39,6 +41,23 @@ def integer(name: str, default: int, *, minimum: int = 0) -> int:
     if not value.strip().isascii() or not value.strip().isdigit() or int(value) < minimum:
         raise ImproperlyConfigured(f"{name} is {value!r}. Set it to an integer >= {minimum}.")
     return int(value)
+
+
+def choice(name: str, default: str, among: Collection[str]) -> str:
+    value = text(name, default)
+    if value not in among:
+        raise ImproperlyConfigured(f"{name} is {value!r}. Set it to one of {', '.join(among)}.")
+    return value
+
+
+def file(name: str) -> str:
+    """The path of a file that can be read, or nothing."""
+    value = text(name, default="")
+    if value and not (os.path.isfile(value) and os.access(value, os.R_OK)):
+        raise ImproperlyConfigured(
+            f"{name} is {value!r}. Set it to a file that can be read, or leave it empty."
+        )
+    return value
 
 
 def words(name: str, default: str) -> list[str]:

@@ -282,7 +282,7 @@ SPECTACULAR_SETTINGS = {
 CATALOGUE_CAMPUS = env.text("CATALOGUE_CAMPUS", default="hr-atelier")
 
 # Where a visitor is, and so what may be shown: docs/licensing.md.
-GEOIP_MMDB = env.text("GEOIP_MMDB", default="")
+GEOIP_MMDB = env.file("GEOIP_MMDB")
 UNKNOWN_REGION = env.region("UNKNOWN_REGION")
 # Peers on TCP whose X-Forwarded-For is nginx's; that of a Unix socket always is.
 NGINX_ADDRESSES = env.addresses("NGINX_ADDRESSES")
@@ -313,7 +313,11 @@ PROCRASTINATE_WORKER_DEFAULTS = {
 }
 
 LOGGING_CONFIG = None
-configure_logging(level=env.text("LOG_LEVEL", default="INFO"))
+configure_logging(
+    level=env.choice(
+        "LOG_LEVEL", default="INFO", among=("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
+    )
+)
 
 # The admin's theme. Its private API changes between releases, hence the exact pin.
 UNFOLD = {

@@ -1,8 +1,10 @@
 """What the stack asks of the site through manage.py, each step harmless when done again."""
 
+import hashlib
 import shutil
 import subprocess
 from collections.abc import Mapping
+from enum import Enum, auto
 from pathlib import Path
 
 from stack.config import Config
@@ -15,6 +17,25 @@ SAMPLE_STARTED = "sample-started"
 SAMPLE_DONE = "sample-done"
 ADMIN_DONE = "admin-done"
 CLIENT_DONE = "client-done"
+# Where the shell finds the hash of what was made.
+ADMIN_HASH = "User.objects.get(username=os.environ['NAME']).password"
+CLIENT_HASH = "Client.objects.get(client_id=os.environ['NAME']).client_secret"
+CHECK_SETTINGS = """
+from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
+try:
+    settings.DEBUG
+except ImproperlyConfigured as error:
+    raise SystemExit(str(error))
+"""
+
+
+class Made(Enum):
+    """What `.env` names: made now, there before, or there with another secret."""
+
+    NOW = auto()
+    BEFORE = auto()
+    OTHERWISE = auto()
 
 
 class Application:
@@ -24,6 +45,21 @@ class Application:
         self.config = config
         self.environ = dict(environ)
         self._marks = config.state / "marks"
+
+    def check_settings(self) -> None:
+        """``StackError`` with Django's sentence where a setting cannot be used."""
+        finished = subprocess.run(
+            [str(self.config.python), "-c", CHECK_SETTINGS],
+            env={**self.environ, "DJANGO_SETTINGS_MODULE": "atelier.settings"},
+            cwd=self.config.checkout,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if finished.returncode:
+            raise StackError(
+                (finished.stderr.strip() or "The settings cannot be read.").splitlines()[-1]
+            )
 
     def migrate(self) -> None:
         self._manage("migrate", "--noinput", "--verbosity", "0")
@@ -65,48 +101,62 @@ class Application:
         self._mark(SAMPLE_DONE)
         return [line for text in summaries[1:] for line in text.splitlines()[-2:]]
 
-    def create_admin(self) -> bool:
-        """Make the staff account of `.env`. True if it was made now: its password is news."""
-        if self._is_marked(ADMIN_DONE):
-            return False
+    def create_admin(self) -> Made:
+        """Make the staff account of `.env`: its password is news then."""
         name = self.config.text("ADMIN_USERNAME", "admin")
         password = self.config.text("ADMIN_PASSWORD")
         if not password:
             raise StackError("ADMIN_PASSWORD is empty: set the first account's password in .env.")
+        told = _digest(name, password)
+        if self._mark_of(ADMIN_DONE) == told:
+            return Made.BEFORE
         account = {
             "DJANGO_SUPERUSER_USERNAME": name,
             "DJANGO_SUPERUSER_EMAIL": self.config.text("ADMIN_EMAIL", "admin@localhost"),
             "DJANGO_SUPERUSER_PASSWORD": password,
         }
+        made = Made.NOW
         try:
             self._manage("createsuperuser", "--noinput", more=account)
         except StackError as error:
             if "already taken" not in str(error):
                 raise
-            self._mark(ADMIN_DONE)
-            return False
-        self._mark(ADMIN_DONE)
-        return True
+            made = self._compared(ADMIN_HASH, name, password)
+        if made is not Made.OTHERWISE:
+            self._mark(ADMIN_DONE, told)
+        return made
 
-    def create_client(self) -> bool:
-        """Make the first client of the API, of `.env`. True if it was made now.
+    def create_client(self) -> Made:
+        """Make the first client of the API, of `.env`.
 
         A `.env` from before there were clients names no secret: then none is made.
         """
+        name = self.config.text("FIRST_CLIENT_ID", "first")
         secret = self.config.text("FIRST_CLIENT_SECRET")
-        if self._is_marked(CLIENT_DONE) or not secret:
-            return False
-        client = self.config.text("FIRST_CLIENT_ID", "first")
-        made = self._manage(
-            "create_client",
-            "The first client",
-            "--id",
-            client,
-            "--if-missing",
+        told = _digest(name, secret)
+        if not secret or self._mark_of(CLIENT_DONE) == told:
+            return Made.BEFORE
+        said = self._manage(
+            *("create_client", "The first client", "--id", name, "--if-missing"),
             more={"CLIENT_SECRET": secret},
         )
-        self._mark(CLIENT_DONE)
-        return "client_secret=" in made
+        is_new = "client_secret=" in said
+        made = Made.NOW if is_new else self._compared(CLIENT_HASH, name, secret)
+        if made is not Made.OTHERWISE:
+            self._mark(CLIENT_DONE, told)
+        return made
+
+    def _compared(self, stored: str, name: str, secret: str) -> Made:
+        """Whether what was made before has this secret; `stored` is where Django keeps its hash."""
+        question = (
+            "import os; from django.contrib.auth.hashers import check_password; "
+            "from users.models import Client, User; "
+            f"print(check_password(os.environ['SECRET'], {stored}))"
+        )
+        answer = self._manage(
+            *("shell", "--no-imports", "--command", question), more={"NAME": name, "SECRET": secret}
+        )
+        return Made.BEFORE if answer.split()[-1] == "True" else Made.OTHERWISE
 
     def _sample_size(self) -> int:
         return self.config.number("SAMPLE_PRODUCTS", 2000)
@@ -137,9 +187,22 @@ class Application:
     def _is_marked(self, name: str) -> bool:
         return (self._marks / name).exists()
 
-    def _mark(self, name: str) -> None:
+    def _mark_of(self, name: str) -> str:
+        path = self._marks / name
+        return path.read_text() if path.exists() else ""
+
+    def _mark(self, name: str, text: str = "") -> None:
         self._marks.mkdir(parents=True, exist_ok=True)
-        (self._marks / name).touch()
+        path = self._marks / name
+        # What tells of a password is not for everybody.
+        path.touch(mode=0o600)
+        path.chmod(0o600)
+        path.write_text(text)
+
+
+def _digest(name: str, secret: str) -> str:
+    """What tells whether `.env` has another secret by now, and not which."""
+    return hashlib.sha256(f"{name}\0{secret}".encode()).hexdigest()
 
 
 def code_files(checkout: Path) -> list[Path]:

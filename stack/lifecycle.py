@@ -11,7 +11,7 @@ from pathlib import Path
 
 from stack import nginx as nginx_files
 from stack import probes
-from stack.application import Application, code_files
+from stack.application import Application, Made, code_files
 from stack.binaries import postgres_bindir, redis_server
 from stack.config import Config
 from stack.debian import Nginx
@@ -84,8 +84,11 @@ class Stack:
         with self._locked():
             if not self.client.is_running():
                 raise StackError("Nothing runs here: `make up` starts it.")
+            self._check_settings()
             self._rotate_access_log()
             self._prepare_site()
+            self._create_admin()
+            self._create_client()
             nginx_changed = nginx_files.install(self.config, self.nginx)
             renewed = self._apply_supervisor_config()
             for instance in self.config.instances:
@@ -117,7 +120,13 @@ class Stack:
             self._end_leftovers()
             return True
 
+    def _check_settings(self) -> None:
+        """``StackError`` for what nginx's configuration or Django could not be made of."""
+        nginx_files.render(self.config, self.nginx, self.config.rendered / "nginx")
+        self.application.check_settings()
+
     def _start(self) -> None:
+        self._check_settings()
         fresh = not self.client.is_running()
         if fresh:
             self._end_leftovers()
@@ -191,7 +200,7 @@ class Stack:
             sockets=config.redis_sockets,
             log=config.logs / "redis.log",
             account=config.account,
-            maxmemory=config.text("REDIS_MAXMEMORY", "256mb"),
+            maxmemory=config.redis_maxmemory,
             readers=nginx_files.worker_group(),
         )
 
@@ -225,17 +234,18 @@ class Stack:
     def _apply_supervisor_config(self) -> set[str]:
         """Take up programs whose definition changed, one after the other. Names of those started.
 
-        PostgreSQL and Redis keep running as they are: restarting them would lose requests.
+        PostgreSQL and Redis keep running as they are, where they answer: restarting them would lose
+        requests.
         """
+        # It is asked each time: an earlier command may have written the file and applied nothing.
         conf = self.config.rendered / "supervisord.conf"
-        text = self._supervisor_text()
-        if conf.read_text() == text:
-            return set()
-        conf.write_text(text)
+        conf.write_text(self._supervisor_text())
         added, changed, removed = self.client.reload()
         for name in removed:
             self.client.remove(name)
         renewable = {*self.config.instances, *BACKGROUND, "nginx"}
+        storage = {"postgres": self._postgres(), "redis": self._redis()}
+        renewable |= {name for name, one in storage.items() if one and not one.is_ready()}
         for name in sorted({*changed, *added} & renewable):
             self._replace(name, known=name in changed)
         for name in sorted({*changed, *added} - renewable):
@@ -277,13 +287,27 @@ class Stack:
                 self.say(line)
 
     def _create_admin(self) -> None:
-        if self.application.create_admin():
-            name = self.config.text("ADMIN_USERNAME", "admin")
+        name = self.config.text("ADMIN_USERNAME", "admin")
+        made = self.application.create_admin()
+        if made is Made.OTHERWISE:
+            self.say(
+                f"the account {name} has another password than ADMIN_PASSWORD in .env: it was made"
+                f" with an earlier one, or changed since. Sign in with that,"
+                f" or set one: .venv/bin/python manage.py changepassword {name}"
+            )
+        if made is Made.NOW:
             self.say(f"staff account {name} made, password {self.config.text('ADMIN_PASSWORD')}")
 
     def _create_client(self) -> None:
-        if self.application.create_client():
-            client = self.config.text("FIRST_CLIENT_ID", "first")
+        client = self.config.text("FIRST_CLIENT_ID", "first")
+        made = self.application.create_client()
+        if made is Made.OTHERWISE:
+            self.say(
+                f"the client {client} has another secret than FIRST_CLIENT_SECRET in .env: it was"
+                " made with an earlier one. Put that there,"
+                " or another id into FIRST_CLIENT_ID, and run `make restart`"
+            )
+        if made is Made.NOW:
             secret = self.config.text("FIRST_CLIENT_SECRET")
             self.say(f"client {client} of the tenant default made; a token for it:")
             self.say(

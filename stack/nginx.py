@@ -189,7 +189,7 @@ def _networks(config: Config, setting: str, default: str) -> list[str]:
         return [str(ipaddress.ip_network(word, strict=False)) for word in words]
     except ValueError as error:
         raise StackError(
-            f"{setting} cannot be read: {error}. Set it to networks such as 10.0.0.0/8, with commas."
+            f"{setting} cannot be read: {error}. Set it to networks such as 10.0.0.0/8."
         ) from error
 
 

@@ -4,14 +4,19 @@ import http.client
 import shlex
 import socket
 import xmlrpc.client
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from stack.errors import StackError
 from stack.processes import check_socket_path
 
 TIMEOUT_SECONDS = 120
+# Faults of supervisord.
+ENDED_AT_ONCE, ALREADY_STARTED, NOT_RUNNING, STILL_RUNNING = 40, 60, 70, 91
+# How often a program is tried to be removed that does not stay ended.
+REMOVALS = 20
 
 
 @dataclass(frozen=True)
@@ -88,7 +93,7 @@ class Client:
     def is_running(self) -> bool:
         try:
             return bool(self._call("getState")["statename"] == "RUNNING")
-        except (OSError, http.client.HTTPException, xmlrpc.client.Error):
+        except (OSError, http.client.HTTPException, xmlrpc.client.Error, StackError):
             return False
 
     def processes(self) -> dict[str, dict[str, Any]]:
@@ -99,14 +104,14 @@ class Client:
         return bool(self.processes().get(name, {}).get("statename") == "RUNNING")
 
     def start(self, name: str) -> None:
-        """Start a program unless it runs."""
+        """Start a program unless it runs. One that ends at once is started again and again, so
+        whoever waits for its answer tells why there is none."""
         if not self.is_program_running(name):
-            self._call("startProcess", name, True)
+            self._call("startProcess", name, True, harmless={ALREADY_STARTED, ENDED_AT_ONCE})
 
     def stop(self, name: str) -> None:
-        """Stop a program if it runs, and wait."""
-        if self.is_program_running(name):
-            self._call("stopProcess", name, True)
+        """Stop a program if it runs, or is about to, and wait."""
+        self._call("stopProcess", name, True, harmless={NOT_RUNNING})
 
     def signal(self, name: str, signal_name: str) -> None:
         self._call("signalProcess", name, signal_name)
@@ -120,8 +125,11 @@ class Client:
         return added, changed, removed
 
     def remove(self, name: str) -> None:
-        """Stop a program and forget it."""
-        self.stop(name)
+        """Stop a program and forget it. One that ends at once may be started again in between."""
+        for _ in range(REMOVALS):
+            self.stop(name)
+            if self._call("removeProcessGroup", name, harmless={STILL_RUNNING}):
+                return
         self._call("removeProcessGroup", name)
 
     def add(self, name: str) -> None:
@@ -131,8 +139,17 @@ class Client:
     def shutdown(self) -> None:
         self._call("shutdown")
 
-    def _call(self, method: str, *arguments: object) -> Any:
-        return getattr(self._server.supervisor, method)(*arguments)
+    def _call(self, method: str, *arguments: object, harmless: Collection[int] = ()) -> Any:
+        try:
+            return getattr(self._server.supervisor, method)(*arguments)
+        except xmlrpc.client.Fault as fault:
+            if fault.faultCode in harmless:
+                return None
+            said = " ".join(map(str, [method, *arguments]))
+            raise StackError(
+                f"The supervisor refuses {said} ({fault.faultString}):"
+                " run `make down`, and `make up` again."
+            ) from fault
 
 
 class _Unix(xmlrpc.client.Transport):

@@ -241,3 +241,51 @@ def test_an_address_that_is_not_absolute_is_refused(monkeypatch, value):
     monkeypatch.setenv("PUBLIC_URL", value)
     with pytest.raises(ImproperlyConfigured, match="PUBLIC_URL"):
         env.base_url("PUBLIC_URL", default="")
+
+
+@pytest.mark.parametrize("value", ["LOUD", "info"])
+def test_a_choice_that_is_none_is_refused(monkeypatch, value):
+    monkeypatch.setenv("THING", value)
+    with pytest.raises(ImproperlyConfigured, match=f"THING is '{value}'. Set it to one of A, INFO"):
+        env.choice("THING", default="INFO", among=("A", "INFO"))
+    monkeypatch.setenv("THING", "")
+    assert env.choice("THING", default="INFO", among=("A", "INFO")) == "INFO"
+
+
+def test_a_file_is_there_or_the_setting_empty(monkeypatch, tmp_path):
+    monkeypatch.setenv("THING", "")
+    assert env.file("THING") == ""
+    path = tmp_path / "a.mmdb"
+    for missing in (path, tmp_path):
+        monkeypatch.setenv("THING", str(missing))
+        with pytest.raises(ImproperlyConfigured, match=r"THING is '.*'\. Set it to a file"):
+            env.file("THING")
+    path.touch()
+    monkeypatch.setenv("THING", str(path))
+    assert env.file("THING") == str(path)
+
+
+@pytest.mark.parametrize("command", ["check", "migrate", "import_all"])
+@pytest.mark.parametrize(
+    ("name", "bad"),
+    [
+        ("DELIVERY_ALLOWED_NETWORKS", "foo"),
+        ("LOG_LEVEL", "loud"),
+        ("CLIENT_RATE", "many"),
+        ("GEOIP_MMDB", "/no/such.mmdb"),
+    ],
+)
+def test_the_command_line_says_in_one_line_which_setting_is_wrong(command, name, bad):
+    finished = subprocess.run(
+        [sys.executable, "manage.py", command],
+        cwd=env.BASE_DIR,
+        env={**os.environ, name: bad},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert finished.returncode == 1
+    [line] = finished.stderr.splitlines()
+    assert line.startswith(f"error: {name} ")
+    assert repr(bad) in line
+    assert "Set it to" in line

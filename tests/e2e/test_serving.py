@@ -5,15 +5,19 @@ import json
 import os
 import signal
 import socket
+import stat
 import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pytest
 
 from stack import probes
+from stack.application import Application, Made
+from stack.errors import StackError
+from stack.lifecycle import Stack
 from stack.testing import TestStack
 
 pytestmark = pytest.mark.e2e
@@ -478,12 +482,80 @@ def test_nginx_refuses_public_routes_in_plain_text(ask):
         assert b"<html" not in answer.body
 
 
+def test_secrets_of_another_env_are_told_of_and_change_nothing(stack):
+    application = stack.stack.application
+    assert application.create_admin() is Made.BEFORE
+    assert application.create_client() is Made.BEFORE
+    for mark in ("admin-done", "client-done"):
+        assert stat.S_IMODE((stack.config.state / "marks" / mark).stat().st_mode) == 0o600
+
+    values = {**stack.config.values, "ADMIN_PASSWORD": "another", "FIRST_CLIENT_SECRET": "s" * 64}
+    anew, said = stack_with(stack, values)
+    for _ in range(2):
+        anew._create_admin()
+        anew._create_client()
+    assert len(said) == 4
+    assert said[0].startswith("the account admin has another password than ADMIN_PASSWORD in .env")
+    assert said[1].startswith("the client first has another secret than FIRST_CLIENT_SECRET")
+    assert "another" not in said[0].replace("another password", "")
+
+    # What was right all along is so again, as it is after the password was set by hand.
+    (stack.config.state / "marks" / "admin-done").write_text("")
+    assert application.create_admin() is Made.BEFORE
+    assert application.create_client() is Made.BEFORE
+
+    values |= {"ADMIN_USERNAME": "eve", "FIRST_CLIENT_ID": "second"}
+    other = Application(replace(stack.config, values=values), stack.stack.environ)
+    assert (other.create_admin(), other.create_client()) == (Made.NOW, Made.NOW)
+    assert (other.create_admin(), other.create_client()) == (Made.BEFORE, Made.BEFORE)
+
+
+def test_up_mends_what_a_failed_one_has_left_behind(stack):
+    broken, _ = stack_with(stack, {**stack.config.values, "REDIS_BIN": "/bin/false"})
+    stack.stack.client.stop("redis")
+    # It ends at once, and is started again and again.
+    broken._apply_supervisor_config()
+    assert not stack.stack._redis().is_ready()
+
+    stack.stack._start()
+    assert stack.stack._redis().is_ready()
+    assert stack.stack.is_complete()
+
+
+def test_what_the_supervisor_refuses_is_told_with_what_to_do(stack, monkeypatch):
+    client = stack.stack.client
+    with pytest.raises(StackError, match=r"refuses startProcess nobody .*`make down`"):
+        client.start("nobody")
+    # It was started, or ended, since it was looked at.
+    monkeypatch.setattr(client, "is_program_running", lambda name: name != "web-1")
+    before = client.pid("web-1")
+    client.start("web-1")
+    assert client.pid("web-1") == before
+    monkeypatch.undo()
+    client.stop("web-3")
+    client.stop("web-3")
+    client.start("web-3")
+
+
 def test_up_again_changes_nothing(stack):
     before = {name: info["pid"] for name, info in stack.stack.client.processes().items()}
 
     assert stack.stack.up() is False
     assert stack.stack.is_outdated() is False
     assert {n: i["pid"] for n, i in stack.stack.client.processes().items()} == before
+
+
+def stack_with(stack: TestStack, values: dict[str, str]) -> tuple[Stack, list[str]]:
+    """The same state folder under other settings, and what it says."""
+    said: list[str] = []
+    other = Stack(
+        replace(stack.config, values=values),
+        nginx=stack.stack.nginx,
+        site_packages=stack.stack.site_packages,
+        environ=stack.stack.environ,
+        say=said.append,
+    )
+    return other, said
 
 
 def orphans_are_gone(pids: list[int]) -> bool:

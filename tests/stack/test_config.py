@@ -4,7 +4,8 @@ from pathlib import Path
 import pytest
 
 from stack.accounts import service_account
-from stack.config import CHECKOUT, Config, default_state, load
+from stack.application import Application
+from stack.config import CHECKOUT, Config, default_state, load, running_python
 from stack.errors import StackError
 
 
@@ -31,6 +32,47 @@ def test_a_relative_folder_is_refused(folder):
 def test_bad_port_names_the_setting(port):
     with pytest.raises(StackError, match="HTTP_PORT is"):
         configured(ATELIER_STATE_DIR="/tmp/a", HTTP_PORT=port).check()
+
+
+@pytest.mark.parametrize(
+    ("name", "bad"),
+    [
+        ("REDIS_MAXMEMORY", "lots"),
+        ("REDIS_MAXMEMORY", "1.5gb"),
+        ("REDIS_MAXMEMORY", "-1"),
+        ("CACHE_SIZE", "2gb"),
+        ("CACHE_SIZE", "0"),
+    ],
+)
+def test_a_size_that_its_program_would_not_read_names_the_setting(name, bad):
+    with pytest.raises(StackError, match=f"^{name} is '{bad}': set it to a size such as "):
+        configured(ATELIER_STATE_DIR="/tmp/a", **{name: bad}).check()
+
+
+@pytest.mark.parametrize("size", ["0", "1024", "256mb", "2GB", "64k"])
+def test_redis_reads_its_size_with_or_without_a_unit(size):
+    configured(ATELIER_STATE_DIR="/tmp/a", REDIS_MAXMEMORY=size).check()
+
+
+@pytest.mark.parametrize(
+    ("name", "bad"),
+    [("DELIVERY_ALLOWED_NETWORKS", "foo"), ("DEBUG", "maybe"), ("GEOIP_MMDB", "/no/such.mmdb")],
+)
+def test_a_setting_that_django_refuses_is_told_in_a_line(name, bad):
+    values = {
+        "ATELIER_STATE_DIR": "/tmp/a",
+        "SECRET_KEY": "only-for-tests",
+        "DATABASE_URL": "postgresql://a@/a",
+        "REDIS_URL": "redis://localhost",
+    }
+    config = Config(CHECKOUT, running_python(), values, service_account())
+    Application(config, {**os.environ, **values}).check_settings()
+    with pytest.raises(StackError) as refused:
+        Application(config, {**os.environ, **values, name: bad}).check_settings()
+    assert str(refused.value).startswith(name)
+    assert repr(bad) in str(refused.value)
+    assert "Set it to" in str(refused.value)
+    assert "\n" not in str(refused.value)
 
 
 def test_nothing_is_embedded_where_urls_point_elsewhere():
