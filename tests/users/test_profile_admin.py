@@ -107,6 +107,9 @@ def test_an_account_is_linked_by_its_userid(staff, people):
         ({"mobile": "call me"}, "That is no telephone number."),
         ({"email": "nobody"}, "That is no e-mail address."),
         ({"profile_type": "personal", "account": "1"}, "The account has a profile of this type"),
+        ({"full_name": "\u200b\ufeff"}, "This field may not be blank."),
+        ({"city": "Ber\u202elin"}, "The character U+202E is not allowed"),
+        ({"address": "1 Road\x1b"}, "The character U+001B is not allowed"),
         ({"latitude": "90.1"}, "Ensure this value is less than or equal to 90."),
         ({"longitude": "-181"}, "Ensure this value is greater than or equal to -180."),
     ],
@@ -120,7 +123,7 @@ def test_a_change_that_is_refused_says_why_at_its_field(staff, people, change, t
     assert [*shown.errors] == [next(iter(change))]
     assert str(shown.errors).count(told) == 1
     # What was typed in is not lost, and nothing says that it was saved.
-    assert shown["full_name"].value() == "Bobby"
+    assert shown["full_name"].value() == form["full_name"]
     assert messages_of(page) == []
     assert row(BO) == before
 

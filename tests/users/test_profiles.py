@@ -492,3 +492,42 @@ def test_profiles_of_accounts_stay_when_nobody_names_them(client, people):
     ProfileFactory(tenant=people[0].tenant, account_id=2, profile_type="work")
     assert send(client, "PUT", f"/profiles/{ANN}", {"gender": "m"}).status_code == 200
     assert row()["account_id"] == 1
+
+
+@pytest.mark.parametrize(
+    ("field", "text", "told"),
+    [
+        ("full_name", "\u200b", "This field may not be blank."),
+        ("full_name", "\u2800 \ufeff", "This field may not be blank."),
+        ("profile_type", "\u200b", "This field may not be blank."),
+        ("full_name", "Ann\u202eeeL", "The character U+202E is not allowed"),
+        ("city_id", "Ber\u2067lin", "The character U+2067 is not allowed"),
+        ("gender", "f\x1b", "The character U+001B is not allowed"),
+        ("full_name", "Ann\nLee", "The character U+000A is not allowed"),
+        ("address", "1 Road\u202d", "The character U+202D is not allowed"),
+    ],
+)
+def test_text_that_does_not_show_as_what_it_is_is_refused(client, people, field, text, told):
+    before = row()
+    new = {"full_name": "A", "email_id": "a@x.org", field: text}
+    tries = [("POST", "/profiles", new)]
+    if field != "profile_type":
+        tries.append(("PUT", f"/profiles/{ANN}", {field: text}))
+    for method, path, body in tries:
+        response = send(client, method, path, body)
+        assert response.status_code == 400
+        assert response.json()["error"].startswith(f"{field}: {told}")
+    name = {"city_id": "city"}.get(field, field)
+    response = send(client, "PATCH", f"/profiles/{ANN}", {name: text})
+    assert response.status_code == 400
+    assert response.json()["errors"][0]["pointer"] == f"/{name}"
+    assert row() == before
+    assert Profile.objects.count() == 2
+
+
+@pytest.mark.parametrize("name", ["ن\u200cا", "ශ\u200dරී", "محمد \u200fعلی"])
+def test_names_keep_the_joiners_that_they_are_spelled_with(client, opened, name):
+    body = {"full_name": name, "email_id": "a@x.org", "address": "1 Road\r\n\tBerlin"}
+    assert send(client, "POST", "/profiles", body).status_code == 200
+    made = Profile.objects.get()
+    assert (made.full_name, made.address) == (name, "1 Road\r\n\tBerlin")

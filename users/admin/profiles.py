@@ -5,10 +5,12 @@ from uuid import UUID
 from django.contrib import admin, messages
 from django.contrib.admin import SimpleListFilter
 from django.db import models
+from django.forms import Field
 from django.http import HttpRequest
 
 from atelier.core.admin import PublishedModelAdmin, QuickInline, ReadOnly
 from atelier.core.errors import AtelierError, Invalid
+from atelier.core.text import refuse_blank, refuse_hidden, refuse_hidden_in_lines
 from users.identities import InvalidEmail, InvalidMobile, canonical_email, canonical_mobile
 from users.models import Preference, Profile, Tenant, User, profile_scope
 from users.services import profiles as services
@@ -84,6 +86,17 @@ class ProfileAdmin(PublishedModelAdmin):
         "deleted_by",
         "deleted_at",
     )
+
+    def formfield_for_dbfield(
+        self, db_field: models.Field, request: HttpRequest, **kwargs: Any
+    ) -> Field | None:
+        """Held to what the API takes."""
+        field = super().formfield_for_dbfield(db_field, request, **kwargs)
+        if field is not None and db_field.name in self.single_line:
+            field.validators += [refuse_hidden, *([refuse_blank] if field.required else [])]
+        if field is not None and db_field.name == "address":
+            field.validators.append(refuse_hidden_in_lines)
+        return field
 
     @staticmethod
     def key_of(text: str | None) -> UUID | None:

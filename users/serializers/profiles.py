@@ -19,6 +19,7 @@ from atelier.core.exception_handler import pointers
 from atelier.core.fields import Changes, TextField
 from atelier.core.numbers import MAX_ID
 from atelier.core.pagination import whole
+from atelier.core.text import refuse_blank, refuse_hidden, refuse_hidden_in_lines
 from users.models import SORTS
 
 PROFILES_READ = "profiles:read"
@@ -34,6 +35,8 @@ HEALTHY = b'{"Status":"green"}'
 MAX_NAME, MAX_EMAIL, MAX_MOBILE, MAX_WORD, MAX_ADDRESS = 255, 320, 50, 100, 2_000
 MAX_QUERY = 1_000
 DEFAULT_LIMIT, MAX_LIMIT, MAX_OFFSET = 10, 100, 10_000
+# Validators of what must show, of one line, and of several.
+NAMED, LINE, LINES = [refuse_blank, refuse_hidden], [refuse_hidden], [refuse_hidden_in_lines]
 # The field of a picture's multipart body, and the bytes that it may have.
 PICTURE, MAX_PICTURE = "profile_image", 2 * 1024 * 1024
 
@@ -54,11 +57,6 @@ def profile_id_of(text: str) -> UUID:
     if not ID.fullmatch(text):
         raise NotFound(UNKNOWN)
     return UUID(text)
-
-
-def refuse_blank(text: str) -> None:
-    if not text.strip():
-        raise serializers.ValidationError("This field may not be blank.")
 
 
 class LooseText(TextField):
@@ -113,14 +111,18 @@ class LooseDate(serializers.Field):
 class LegacyChanges(serializers.Serializer):
     """What is not there, or null, stays as it is; empty text empties. Unknown keys are ignored."""
 
-    full_name = LooseText(max_length=MAX_NAME, required=False, validators=[refuse_blank])
-    gender = LooseText(max_length=MAX_WORD, allow_blank=True, required=False)
+    full_name = LooseText(max_length=MAX_NAME, required=False, validators=NAMED)
+    gender = LooseText(max_length=MAX_WORD, allow_blank=True, required=False, validators=LINE)
     email_id = LooseText(max_length=MAX_EMAIL, required=False, source="email")
-    mobile = LooseText(max_length=MAX_MOBILE, allow_blank=True, required=False)
+    mobile = LooseText(max_length=MAX_MOBILE, allow_blank=True, required=False, validators=LINE)
     birth_date = LooseDate(required=False)
-    address = LooseText(max_length=MAX_ADDRESS, allow_blank=True, required=False)
-    city_id = LooseText(max_length=MAX_NAME, allow_blank=True, required=False, source="city")
-    country_id = LooseText(max_length=MAX_WORD, allow_blank=True, required=False, source="country")
+    address = LooseText(max_length=MAX_ADDRESS, allow_blank=True, required=False, validators=LINES)
+    city_id = LooseText(
+        max_length=MAX_NAME, allow_blank=True, required=False, source="city", validators=LINE
+    )
+    country_id = LooseText(
+        max_length=MAX_WORD, allow_blank=True, required=False, source="country", validators=LINE
+    )
     latitude = Degrees(90, required=False)
     longitude = Degrees(180, required=False)
 
@@ -128,7 +130,7 @@ class LegacyChanges(serializers.Serializer):
 class NewProfile(LegacyChanges):
     """`birthdate` is read as `birth_date`. Unknown keys are ignored."""
 
-    full_name = LooseText(max_length=MAX_NAME, validators=[refuse_blank])
+    full_name = LooseText(max_length=MAX_NAME, validators=NAMED)
     email_id = LooseText(max_length=MAX_EMAIL, source="email")
     userid = serializers.IntegerField(
         min_value=1,
@@ -137,7 +139,7 @@ class NewProfile(LegacyChanges):
         source="account",
         help_text="The account that the profile is one of.",
     )
-    profile_type = LooseText(max_length=MAX_WORD, required=False, validators=[refuse_blank])
+    profile_type = LooseText(max_length=MAX_WORD, required=False, validators=NAMED)
 
 
 def new_profile(body: Any) -> dict[str, Any]:
@@ -233,15 +235,15 @@ class ProfileChanges(Changes):
     """What is not named stays as it is; an unknown field is refused."""
 
     account = serializers.IntegerField(min_value=1, max_value=MAX_ID, allow_null=True)
-    profile_type = TextField(max_length=MAX_WORD, validators=[refuse_blank])
-    full_name = TextField(max_length=MAX_NAME, validators=[refuse_blank])
+    profile_type = TextField(max_length=MAX_WORD, validators=NAMED)
+    full_name = TextField(max_length=MAX_NAME, validators=NAMED)
     email = TextField(max_length=MAX_EMAIL)
-    mobile = TextField(max_length=MAX_MOBILE, allow_blank=True)
-    gender = TextField(max_length=MAX_WORD, allow_blank=True)
+    mobile = TextField(max_length=MAX_MOBILE, allow_blank=True, validators=LINE)
+    gender = TextField(max_length=MAX_WORD, allow_blank=True, validators=LINE)
     birth_date = serializers.DateField(allow_null=True)
-    address = TextField(max_length=MAX_ADDRESS, allow_blank=True)
-    city = TextField(max_length=MAX_NAME, allow_blank=True)
-    country = TextField(max_length=MAX_WORD, allow_blank=True)
+    address = TextField(max_length=MAX_ADDRESS, allow_blank=True, validators=LINES)
+    city = TextField(max_length=MAX_NAME, allow_blank=True, validators=LINE)
+    country = TextField(max_length=MAX_WORD, allow_blank=True, validators=LINE)
     latitude = Degrees(90)
     longitude = Degrees(180)
     is_active = serializers.BooleanField()
