@@ -2,11 +2,14 @@
 
 import errno
 import io
+import os
 import re
 import struct
 import subprocess
 import sys
+import time
 import zlib
+from datetime import timedelta
 from pathlib import Path
 
 import boto3
@@ -14,6 +17,7 @@ import pytest
 from django.core.exceptions import RequestDataTooBig
 from django.core.files.storage import FileSystemStorage, default_storage
 from django.core.files.uploadedfile import SimpleUploadedFile
+from django.core.management import call_command
 from django.test import RequestFactory
 from django.test.client import BOUNDARY, MULTIPART_CONTENT, encode_multipart
 from django.utils import timezone
@@ -27,7 +31,7 @@ from atelier.core.uploads import uploaded_file
 from tests.factories.users import ProfileFactory, TenantFactory
 from users.models import Profile
 from users.services import images
-from users.services.profiles import UnknownProfile
+from users.services.profiles import UnknownProfile, delete_profile
 
 pytestmark = [
     pytest.mark.django_db,
@@ -416,7 +420,7 @@ def object_store():
 
 
 def test_pictures_are_kept_in_a_bucket_where_one_is_named(
-    profile, media, settings, object_store, django_capture_on_commit_callbacks
+    profile, media, settings, object_store, django_capture_on_commit_callbacks, monkeypatch
 ):
     bucket = {"bucket": "pictures", "region": "us-east-1", **object_store}
     settings.STORAGES = {**settings.STORAGES, "default": storage(**bucket)}
@@ -442,9 +446,47 @@ def test_pictures_are_kept_in_a_bucket_where_one_is_named(
     assert head["ContentType"] == "image/jpeg"
     assert head["CacheControl"] == "private, max-age=31536000, immutable"
     assert files_below(media) == []
+    lost = "profiles/ff/ff/" + "f" * 32 + ".jpg"
+    client.put_object(Bucket="pictures", Key=lost, Body=b"x")
+    assert images.prune_images() == 0
+    monkeypatch.setattr(images, "PRUNED_AFTER", -timedelta(days=1))
+    assert images.prune_images() == 1
+    assert lost not in keys()
+    assert len(keys()) == 3
     with django_capture_on_commit_callbacks(execute=True):
         images.remove_image(tenant_id=profile.tenant_id, profile_id=profile.pk, by="client-7")
     assert keys() == []
+
+
+def test_what_no_profile_names_is_pruned_after_a_day_and_nothing_else(media, profile, capsys):
+    kept, gone = store(profile, encoded("PNG")), ProfileFactory(tenant=profile.tenant)
+    kept_too = store(gone, encoded("PNG"))
+    delete_profile(tenant_id=gone.tenant_id, profile_id=gone.pk, by="x")
+    lost = [f"profiles/{n}{n}/00/{n * 2}00{n * 28}.{end}" for n in "0f" for end in ("jpg", "webp")]
+    lost += [f"{name[:-4]}-64{name[-4:]}" for name in (lost[0], kept[:15] + "0" * 32 + ".jpg")]
+    others = [
+        "profiles/note.jpg",
+        "profiles/zz/00/" + "0" * 32 + ".jpg",
+        "profiles/00/00/" + "0" * 32 + ".png",
+        "other/00/00/" + "0" * 32 + ".jpg",
+    ]
+    young = "profiles/00/00/" + "1" * 32 + ".jpg"
+    for name in [*lost, *others, young]:
+        default_storage.save(name, io.BytesIO(b"x"))
+    old = time.time() - 25 * 3600
+    for file in files_below(media):
+        if young not in str(file):
+            os.utime(media / file, (old, old))
+    before = files_below(media)
+
+    call_command("prune_pictures", "--dry-run")
+    assert files_below(media) == before
+    call_command("prune_pictures")
+    call_command("prune_pictures")
+    told = capsys.readouterr().out.splitlines()
+    assert told == ["files to delete: 6", "files deleted: 6", "files deleted: 0"]
+    assert all(default_storage.exists(name) for name in [kept, kept_too, young, *others])
+    assert len(files_below(media)) == len(before) - len(lost)
 
 
 def test_bucket_without_a_public_address_is_a_mistake(settings):

@@ -4,11 +4,13 @@ What is stored is never what was sent: a picture is decoded and encoded again, s
 colour profiles and whatever else a file carries beside its pixels stay behind.
 """
 
+import re
 import secrets
 import threading
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
+from datetime import timedelta
 from io import BytesIO
 from typing import IO
 from uuid import UUID
@@ -17,7 +19,8 @@ from django.conf import settings
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 from django.db import transaction
-from django.db.models.functions import Now
+from django.db.models.functions import Collate, Now
+from django.utils import timezone
 from PIL import Image, ImageOps
 
 from atelier.core.errors import Invalid, Unavailable
@@ -35,6 +38,9 @@ SCALABLE = {"L", "LA", "RGB", "RGBA", "CMYK"}
 LONGEST_SIDE = 1600
 THUMBNAIL_SIDES = (64, 256)
 JPEG, WEBP = "jpg", "webp"
+# The files of a picture: the stem and the ending of its name, with a thumbnail's side in between.
+STORED = re.compile(r"(profiles/[0-9a-f]{2}/[0-9a-f]{2}/[0-9a-f]{32})(?:-[0-9]+)?(\.(?:jpg|webp))")
+PRUNED_AFTER = timedelta(days=1)
 
 # Pillow's own guard, which judges frames as well: an error from here on, twice that at the latest.
 Image.MAX_IMAGE_PIXELS = MAX_PIXELS
@@ -121,6 +127,53 @@ def thumbnail_names(name: str) -> dict[int, str]:
     """The names of a picture's thumbnails by their longest side, in pixels; none without one."""
     stem, _, ending = name.rpartition(".")
     return {side: f"{stem}-{side}.{ending}" for side in THUMBNAIL_SIDES} if name else {}
+
+
+def prune_images(*, is_dry: bool = False) -> int:
+    """Delete files older than a day that no profile names, be it a deleted one; their number. With
+    `is_dry` they are only counted.
+
+    A picture's row is written seconds after its files. Lists every folder of the storage once, and
+    reads the names of all pictures in the same order, so that memory does not grow with them.
+    """
+    # Outside a transaction, whose cursor would be closed while a slow storage is listed.
+    rows = Profile.objects.exclude(image="").order_by(Collate("image", "C"))
+    kept = rows.values_list("image", flat=True).iterator()
+    newest = timezone.now() - PRUNED_AFTER
+    pruned, named = 0, next(kept, None)
+    for whole, name in _stored():
+        while named is not None and named < whole:
+            named = next(kept, None)
+        if named == whole:
+            continue
+        # Whoever replaced the picture may have been quicker.
+        with suppress(FileNotFoundError):
+            if default_storage.get_modified_time(name) < newest:
+                if not is_dry:
+                    default_storage.delete(name)
+                pruned += 1
+    return pruned
+
+
+def _stored() -> Iterator[tuple[str, str]]:
+    """Each file of a picture: the name of the whole picture, by which they come, and its own.
+
+    Whatever else lies there is passed over.
+    """
+    for outer in _listed("profiles")[0]:
+        for inner in _listed(f"profiles/{outer}")[0]:
+            folder = f"profiles/{outer}/{inner}"
+            found = (STORED.fullmatch(f"{folder}/{file}") for file in _listed(folder)[1])
+            yield from sorted((f"{one[1]}{one[2]}", one[0]) for one in found if one)
+
+
+def _listed(folder: str) -> tuple[list[str], list[str]]:
+    """Folders and files in a folder, in order; those with other names than ours left out."""
+    try:
+        folders, files = default_storage.listdir(folder)
+    except FileNotFoundError:
+        return [], []
+    return sorted(name for name in folders if re.fullmatch("[0-9a-f]{2}", name)), files
 
 
 def _bytes_of(content: bytes | IO[bytes]) -> bytes:
