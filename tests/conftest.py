@@ -15,9 +15,13 @@ import django
 import django.conf
 import orjson
 import pytest
+from django.core.management.color import no_style
+from django.db import connection
+from django.test import TransactionTestCase
 
 from stack.testing import TestServices
 
+WHOLE_SITE = {"site", "small_stack"}
 CONTRACT = Path(__file__).parent / "contract"
 
 _files = tempfile.TemporaryDirectory(prefix="atelier-test-files-")
@@ -81,6 +85,20 @@ django.conf.settings.PASSWORD_HASHERS = [
 ]
 
 
+def _empty_tables(case: TransactionTestCase) -> None:
+    """What Django does after a test that committed, but for the content types and permissions.
+
+    They are the same for all tests, and to make them anew takes longer than most tests do.
+    """
+    kept = {"django_migrations", "django_content_type", "auth_permission"}
+    tables = connection.introspection.django_table_names(only_existing=True, include_views=False)
+    statements = connection.ops.sql_flush(no_style(), sorted({*tables} - kept))
+    connection.ops.execute_sql_flush(statements)
+
+
+TransactionTestCase._fixture_teardown = _empty_tables
+
+
 def pytest_configure(config: pytest.Config) -> None:
     if config.getoption("numprocesses", None):
         # This one runs no test: it hands them out to others, which set themselves up.
@@ -88,6 +106,16 @@ def pytest_configure(config: pytest.Config) -> None:
         os.environ.update(_before)
     else:
         _services.start()
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Tests of the whole site first: they wait more than they compute.
+
+    With --dist worksteal the first process takes them from the beginning while the others steal
+    from the end of what is left, so that one of them starts the site and keeps it.
+    """
+    items.sort(key=lambda item: not WHOLE_SITE & set(getattr(item, "fixturenames", ())))
 
 
 def pytest_unconfigure() -> None:
