@@ -7,8 +7,8 @@ from typing import Any
 import orjson
 
 from stack.testing import TestStack
+from tests.access_log import access_log
 from tests.faults.cache.clients import Answer, Client, header
-from tests.waiting import wait_until
 
 
 def bearer(token: str, more: str = "") -> str:
@@ -37,18 +37,11 @@ def ask_often(stack: TestStack, userid: int, headers: str, times: int = 30) -> l
 def upstreams(stack: TestStack, answers: Sequence[Answer]) -> list[str]:
     """Which instances nginx asked for each answer: nobody where it is empty."""
     wanted = [header(answer, "X-Request-ID") for answer in answers]
-    rows: dict[str, str] = {}
-
-    def are_written() -> bool:
-        text = (stack.config.logs / "access.log").read_bytes()
-        whole = text[: text.rfind(b"\n") + 1]
-        rows.update(
-            (row["request_id"], row["upstream"]) for row in map(orjson.loads, whole.splitlines())
-        )
-        return all(one in rows for one in wanted)
-
-    wait_until(are_written, "the lines of the access log")
-    return [rows[one] for one in wanted]
+    known = set(wanted)
+    log = access_log(stack.config.logs)
+    rows = log.wait_for(len(known), lambda row: row["request_id"] in known)
+    upstream = {row["request_id"]: row["upstream"] for row in rows}
+    return [upstream[one] for one in wanted]
 
 
 def by_nginx(stack: TestStack, answers: Sequence[Answer]) -> list[Answer]:
@@ -58,13 +51,14 @@ def by_nginx(stack: TestStack, answers: Sequence[Answer]) -> list[Answer]:
 
 
 class Asking:
-    """Asks without a pause; each answer with the moments it was asked for and came."""
+    """Asks over and over; each answer with the moments it was asked for and came."""
 
-    def __init__(self, port: int, path: str, headers: str) -> None:
+    def __init__(self, port: int, path: str, headers: str, pause: float = 0) -> None:
         self.seen: list[tuple[float, float, Answer]] = []
         self._client = Client(port)
         self._path = path
         self._headers = headers
+        self._pause = pause
 
     def until(self, is_over: Callable[[], bool], *, clock: Callable[[], float] = time.time) -> None:
         try:
@@ -72,5 +66,6 @@ class Asking:
                 began = clock()
                 answer = self._client.ask("GET", self._path, self._headers)
                 self.seen.append((began, clock(), answer))
+                time.sleep(self._pause)
         finally:
             self._client.close()

@@ -17,8 +17,7 @@ import psycopg
 import pytest
 
 from stack.postgres import DATABASE, ROLE
-from stack.testing import TestStack
-from tests.faults.cache.site import SHARED, Site
+from tests.faults.cache.site import SHARED
 from tests.repository.checkout import ROOT
 
 pytestmark = pytest.mark.e2e
@@ -50,11 +49,6 @@ class Finished:
         """Metrics whose threshold does not hold, without their tags."""
         rows = self.summary["thresholds"]
         return {row["metric"].partition("{")[0] for row in rows if not row["ok"]}
-
-
-@pytest.fixture
-def stack(site: Site) -> TestStack:
-    return site.stack
 
 
 @pytest.fixture
@@ -133,6 +127,11 @@ def test_smoke_of_accounts_and_profiles_passes(site, stack, load):
         connection.execute(
             "INSERT INTO users_account (userid, subscription_status, ip)"
             " VALUES (1, 'None', '192.0.2.1') ON CONFLICT DO NOTHING"
+        )
+        # The next account of this site has a number of its own.
+        connection.execute(
+            "SELECT setval(pg_get_serial_sequence('users_account', 'userid'), max(userid))"
+            " FROM users_account"
         )
         connection.execute(
             "INSERT INTO users_profile (id, tenant_id, profile_type, full_name, email, email_key,"

@@ -22,9 +22,16 @@ from tests.faults.cache.proxy import Proxy
 
 PATIENCE_SECONDS = 60
 OTHER_HOST = "shop.example"
+UNTRUSTED = "127.0.0.2"  # a second loopback address, outside of TRUSTED_NETWORKS below
 # What the tests that share one site want of it.
 SHARED = {
     "ALLOWED_HOSTS": f"localhost,127.0.0.1,{OTHER_HOST}",
+    "TRUSTED_NETWORKS": "127.0.0.1",
+    "RATE_LIMIT": "5",
+    "RATE_BURST": "5",
+    "SIGN_IN_RATE": "6",
+    # Counted, and nobody comes near to it.
+    "CLIENT_RATE": "20000",
     "VISITOR_ID_KEY": "visitors-of-the-load-test",
     "TOKEN_KEY": "tokens-of-the-load-test-" + "0123456789" * 3,
 }

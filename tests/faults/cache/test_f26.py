@@ -1,7 +1,6 @@
 """F26: many ask for the same cold answer at once, and the origin makes it once for each node."""
 
 import contextlib
-import json
 import threading
 import time
 from collections import Counter
@@ -11,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.access_log import access_log
 from tests.faults.cache.clients import Answer, Client
 from tests.faults.cache.site import Site, wait_until
 
@@ -48,17 +48,11 @@ def crowd(port: int, path: str, size: int) -> tuple[list[threading.Thread], list
     return threads, answers
 
 
-def logged(log: Path, path: str, size: int) -> list[Logged]:
-    """nginx writes its log within a second or two."""
-
-    def entries() -> list[dict]:
-        lines = [line for line in log.read_text().splitlines() if path in line]
-        return [entry for entry in map(json.loads, lines) if entry["uri"] == path]
-
-    wait_until(lambda: len(entries()) >= size, f"{size} lines about {path}")
+def logged(logs: Path, path: str, size: int) -> list[Logged]:
+    rows = access_log(logs).wait_for(size, lambda row: row["uri"] == path)
     return [
-        Logged(entry["cache"], entry["upstream"].count(".sock"), float(entry["request_time"]))
-        for entry in entries()
+        Logged(row["cache"], row["upstream"].count(".sock"), float(row["request_time"]))
+        for row in rows
     ]
 
 
@@ -78,7 +72,7 @@ def test_f26_a_crowd_at_a_cold_answer_asks_the_origin_once(
     assert len({answer.body for answer in answers}) == 1
     assert Counter(answer.cache for answer in answers) == {"MISS": 1, "HIT": CROWD - 1}
     config = (site.stack, site.node)[node].config
-    lines = logged(config.logs / "access.log", path, CROWD)
+    lines = logged(config.logs, path, CROWD)
     assert sum(line.upstreams for line in lines) == 1
     [fill] = [line.seconds for line in lines if line.cache == "MISS"]
     assert max(line.seconds for line in lines) < fill + LAG_SECONDS
@@ -109,7 +103,7 @@ def test_f26_a_crowd_at_what_is_not_stored_does_not_queue_for_it(site: Site):
         thread.join()
 
     assert {answer.status for answer in answers} == {404}
-    lines = logged(site.stack.config.logs / "access.log", path, 60)
+    lines = logged(site.stack.config.logs, path, 60)
     assert sum(line.upstreams for line in lines) == 60
     assert max(line.seconds for line in lines) < 1.5
 

@@ -101,13 +101,6 @@ def test_expire_caches_puts_every_answer_out_of_reach(site: Site):
         assert statuses(site, path) == ["HIT", "HIT"]
 
 
-def test_a_restart_puts_every_answer_out_of_reach(site: Site):
-    site.wait_for_hits("/products/1")
-    site.stack.stack.restart()
-    wait_until(site.is_trusted, "the new keeper renews the trust")
-    assert statuses(site, "/products/1") == ["MISS", "MISS"]
-
-
 def test_an_import_shows_once_its_command_has_ended(site: Site, tmp_path: Path):
     product = next(_products)
     site.add_product(product, [])
