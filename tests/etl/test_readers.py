@@ -2,7 +2,6 @@
 
 import os
 import signal
-import subprocess
 
 import pytest
 from django.db import connection
@@ -11,11 +10,12 @@ from etl import readers
 from etl.dataset import generate
 from etl.models import ImportReject, ImportRun
 from products.models import Product
+from stack.probes import children, is_alive
 from tests.etl.conftest import table_contents
 from tests.etl.test_exporting import empty_tables
 from tests.etl.test_faults import start_import, wait_for_the_server
 from tests.etl.test_fingerprints import spoil
-from tests.waiting import wait_until
+from tests.waiting import second_connection, wait_until
 
 SMALL, ALL = 1 << 40, 0
 
@@ -118,12 +118,15 @@ def test_one_that_is_killed_ends_the_import_and_changes_nothing(
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT, signal.SIGTERM])
 def test_none_outlives_an_import_that_is_ended(transactional_db, tmp_path, number):
     generate(tmp_path / "set", products=1500, seed=3)
-    process = start_import("import_all", tmp_path / "set")
-    wait_until(lambda: len(children_of(process.pid)) > 1, "its readers to start")
-    readers_of_it = children_of(process.pid)
-    process.send_signal(number)
+    with second_connection() as holder, holder.transaction():
+        # So that it does not commit before.
+        holder.execute("LOCK TABLE products_relatedproduct IN SHARE MODE")
+        process = start_import("import_all", tmp_path / "set")
+        wait_until(lambda: len(children(process.pid)) > 1, "its readers to start")
+        readers_of_it = children(process.pid)
+        process.send_signal(number)
     process.communicate()
-    wait_until(lambda: not alive(readers_of_it), "its readers to end")
+    wait_until(lambda: not any(map(is_alive, readers_of_it)), "its readers to end")
     wait_for_the_server()
     assert not Product.objects.exists()
 
@@ -148,19 +151,3 @@ def reading() -> int:
             " WHERE state = 'active' AND query LIKE 'COPY etl.reviews_characteristicreview%'"
         )
         return cursor.fetchone()[0]
-
-
-def children_of(pid: int) -> list[int]:
-    found = subprocess.run(["ps", "-o", "pid=", "--ppid", str(pid)], capture_output=True, text=True)
-    return [int(word) for word in found.stdout.split()]
-
-
-def alive(pids: list[int]) -> list[int]:
-    found = []
-    for pid in pids:
-        try:
-            os.kill(pid, 0)
-        except ProcessLookupError:
-            continue
-        found.append(pid)
-    return found
