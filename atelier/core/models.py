@@ -50,7 +50,8 @@ class Delivery(models.Model):
     """An event to be POSTed to another service, and how that went.
 
     The id begins with the time, so that its order is that of creation. `payload` is the JSON as it
-    is sent, byte for byte. `attempts` counts since it was last asked to be sent.
+    is sent, byte for byte. `attempts` counts since it was last asked to be sent. The next one comes
+    at `next_attempt_at`, or as soon as the worker comes to it.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
@@ -63,6 +64,7 @@ class Delivery(models.Model):
     last_error = models.TextField(blank=True, default="")
     created_at = models.DateTimeField(db_default=Now())
     last_attempt_at = models.DateTimeField(null=True)
+    next_attempt_at = models.DateTimeField(null=True)
     delivered_at = models.DateTimeField(null=True)
 
     class Meta:

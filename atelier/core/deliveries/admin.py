@@ -1,6 +1,8 @@
 """Deliveries as staff see them. The worker's own tables are no business of theirs."""
 
+from datetime import datetime
 from typing import Any
+from urllib.parse import urlsplit
 from uuid import UUID
 
 from django.contrib import admin, messages
@@ -13,7 +15,7 @@ from procrastinate.contrib.django.models import ProcrastinateJob
 
 from atelier.core.admin import QuickModelAdmin, ReadOnly
 from atelier.core.deliveries import services
-from atelier.core.models import Delivery
+from atelier.core.models import Delivery, DeliveryStatus
 
 admin.site.unregister(ProcrastinateJob)
 
@@ -23,10 +25,12 @@ class DeliveryAdmin(ReadOnly, QuickModelAdmin):
     list_display = (
         "id",
         "event",
+        "receiver",
         "status",
         "attempts",
         "last_status_code",
         "last_attempt_at",
+        "next_attempt",
         "delivered_at",
     )
     fields = (
@@ -40,6 +44,7 @@ class DeliveryAdmin(ReadOnly, QuickModelAdmin):
         "last_error",
         "created_at",
         "last_attempt_at",
+        "next_attempt",
         "delivered_at",
     )
     # Out of the index `delivery_by_status`.
@@ -49,6 +54,15 @@ class DeliveryAdmin(ReadOnly, QuickModelAdmin):
     # Digits alone are no id.
     ids_searched = ()
     actions = ("send_again",)
+
+    def receiver(self, delivery: Delivery) -> str:
+        return urlsplit(delivery.url).netloc.rpartition("@")[2]
+
+    def next_attempt(self, delivery: Delivery) -> datetime | str | None:
+        """What was made but not tried, or is to be sent again, comes as soon as it can."""
+        if delivery.status != DeliveryStatus.PENDING:
+            return None
+        return delivery.next_attempt_at or "at once"
 
     def get_search_results(
         self, request: HttpRequest, queryset: models.QuerySet, search_term: str

@@ -82,7 +82,7 @@ def send_again(*, delivery_id: UUID) -> None:
     """Attempt a delivery anew, whatever became of it. Raises UnknownDelivery."""
     with transaction.atomic():
         found = Delivery.objects.filter(pk=delivery_id).update(
-            status=DeliveryStatus.PENDING, attempts=0, last_error=""
+            status=DeliveryStatus.PENDING, attempts=0, last_error="", next_attempt_at=None
         )
         if not found:
             raise UnknownDelivery
@@ -192,8 +192,14 @@ def _put_off(
     if made >= MAX_ATTEMPTS:
         _settle(delivery, DeliveryStatus.FAILED, error=error, status_code=status_code)
         return
-    _note(delivery, last_error=error, last_status_code=status_code)
-    raise TryAgain(error, wait_before(made + 1, retry_after))
+    seconds = wait_before(made + 1, retry_after)
+    _note(
+        delivery,
+        last_error=error,
+        last_status_code=status_code,
+        next_attempt_at=datetime.now(UTC) + timedelta(seconds=seconds),
+    )
+    raise TryAgain(error, seconds)
 
 
 def _settle(
@@ -206,6 +212,7 @@ def _settle(
         last_error=error,
         last_status_code=status_code,
         delivered_at=now,
+        next_attempt_at=None,
     )
     if status == DeliveryStatus.FAILED:
         logger.error(

@@ -1,6 +1,7 @@
 """Deliveries in the admin: seen, found, sent again."""
 
 import time
+from datetime import UTC, datetime
 
 import pytest
 from django.contrib import admin
@@ -61,6 +62,30 @@ def test_f20_what_a_receiver_answered_is_shown_as_text(staff, failed):
     assert page.status_code == 200
     assert "<script>alert(1)" not in page.content.decode()
     assert "&lt;script&gt;alert(1)" in page.content.decode()
+
+
+def test_the_list_names_the_receiver_and_the_next_attempt(staff, failed):
+    def shown():
+        cells = staff.get(LIST).content.decode()
+        return ["hooks.example:8443" in cells, "at once" in cells, "07:08:09 UTC" in cells]
+
+    assert shown() == [False, False, False]
+    pending = Delivery.objects.create(
+        event="login", url="https://user:secret@hooks.example:8443/x", payload="{}"
+    )
+    assert shown() == [True, True, False]
+    assert b"secret" not in staff.get(LIST).content
+    pending.next_attempt_at = datetime(2026, 1, 2, 7, 8, 9, tzinfo=UTC)
+    pending.save()
+    assert shown() == [True, False, True]
+
+
+def test_a_delivery_that_is_sent_again_waits_for_nothing(staff, failed):
+    failed.next_attempt_at = datetime(2026, 1, 2, 7, 8, 9, tzinfo=UTC)
+    failed.save()
+    staff.post(LIST, {"action": "send_again", "_selected_action": [str(failed.pk)]})
+    failed.refresh_from_db()
+    assert failed.next_attempt_at is None
 
 
 def test_staff_send_a_delivery_again(staff, failed):

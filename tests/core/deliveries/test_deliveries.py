@@ -60,10 +60,12 @@ def test_a_receiver_in_trouble_is_asked_again(code):
         delivery.refresh_from_db()
         assert (delivery.status, delivery.attempts) == ("pending", 1)
         assert (delivery.last_status_code, delivery.last_error) == (code, "busy")
+        assert delivery.next_attempt_at > delivery.last_attempt_at
         attempt(delivery_id=delivery.pk)
         assert len(receiver.received) == 2
     delivery.refresh_from_db()
     assert (delivery.status, delivery.attempts, delivery.last_error) == ("delivered", 2, "")
+    assert delivery.next_attempt_at is None
 
 
 @pytest.mark.parametrize("code", [300, 301, 302, 307, 308, 400, 401, 403, 404, 410, 422])
@@ -117,6 +119,9 @@ def test_the_receivers_retry_after_is_passed_on():
         with pytest.raises(TryAgain) as caught:
             attempt(delivery_id=delivery.pk)
     assert caught.value.seconds == 777
+    delivery.refresh_from_db()
+    waits = delivery.next_attempt_at - delivery.last_attempt_at
+    assert abs(waits.total_seconds() - 777) < 5
 
 
 def test_nothing_leaves_unsigned(settings):
