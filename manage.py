@@ -2,6 +2,7 @@
 """Django's command line, with atelier's settings."""
 
 import os
+import signal
 import sys
 
 
@@ -18,4 +19,12 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        try:
+            main()
+        finally:
+            sys.stdout.flush()
+    except BrokenPipeError:
+        # Nobody reads on, as behind `| head`: ends as tools do, and prints nothing at exit either.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(128 + signal.SIGPIPE)
