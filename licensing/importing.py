@@ -5,15 +5,17 @@ leaves them. The new ranges stand beside the old ones, under a source row of the
 look-up steps over deleted ones.
 """
 
+import gzip
 import os
 import socket
 import sys
+import zlib
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from itertools import islice
-from typing import BinaryIO
+from typing import BinaryIO, cast
 
 from django.db import transaction
 
@@ -22,6 +24,7 @@ from licensing.flattening import Flat, Given, flatten
 from licensing.layouts import BadFile, Line, Range
 from licensing.models import RangeSource, Region
 
+GZIP_MAGIC = b"\x1f\x8b"
 KEY_BYTES = 17
 COPIED_AT_ONCE = 5_000
 
@@ -31,6 +34,10 @@ Reject = Callable[[str, int, str, bytes], None]
 
 class Locked(Exception):
     """Another import of the source is at work; the message says which."""
+
+
+class UnknownSource(Exception):
+    """There is no source of this name; the message says which there are."""
 
 
 class TooManyRejects(Exception):
@@ -78,9 +85,7 @@ def import_ranges(
     """
     account = Account()
     with transaction.atomic(durable=True), ExitStack() as opened:
-        holder = sql.lock_source(name, holder=_holder())
-        if holder is not None:
-            raise Locked(f"The source {name} is being imported by {holder}.")
+        _lock(name)
         lines = _lines(layout, paths, opened)
         # Asked before the copying begins, which has the connection to itself.
         regions = dict(Region.objects.values_list("code", "id"))
@@ -92,6 +97,42 @@ def import_ranges(
             raise NothingRead("No line gave a range.")
         _replace(name, layout, paths, precedence, account)
     return account
+
+
+def change_precedence(*, name: str, precedence: int) -> None:
+    """Ask the source earlier or later from now on. Raises Locked and UnknownSource."""
+    with transaction.atomic():
+        _lock(name)
+        if not RangeSource.objects.filter(name=name).update(precedence=precedence):
+            raise _unknown(name)
+
+
+def remove_source(*, name: str) -> int:
+    """Take a source away; the number of its ranges. Raises Locked and UnknownSource.
+
+    Look-ups see all of its ranges until the commit, and none after it.
+    """
+    with transaction.atomic(durable=True):
+        _lock(name)
+        source = RangeSource.objects.filter(name=name).first()
+        if source is None:
+            raise _unknown(name)
+        source_id, number = source.pk, source.ranges
+        source.delete()
+        sql.delete_ranges(source_id)
+        sql.analyze_ranges()
+    return number
+
+
+def _lock(name: str) -> None:
+    holder = sql.lock_source(name, holder=_holder())
+    if holder is not None:
+        raise Locked(f"The source {name} is being imported by {holder}.")
+
+
+def _unknown(name: str) -> UnknownSource:
+    names = ", ".join(RangeSource.objects.order_by("name").values_list("name", flat=True))
+    return UnknownSource(f"There is no source {name}, but {names or 'none at all'}.")
 
 
 def _replace(
@@ -174,31 +215,56 @@ def _lines(layout: str, paths: Sequence[str], opened: ExitStack) -> Iterator[tup
     parse = layouts.PLAIN.get(layout)
     if parse is None:
         parse = layouts.maxmind(_locations(files))
-        files = [(path, file) for path, file in files if not _is_locations(file)]
-    return ((path, line) for path, file in files for line in layouts.lines_of(file, parse))
+        files = [(path, file) for path, file in files if not _is_locations(path, file)]
+    return _parsed(files, parse)
+
+
+def _parsed(
+    files: Sequence[tuple[str, BinaryIO]], parse: layouts.Parse
+) -> Iterator[tuple[str, Line]]:
+    for path, file in files:
+        with _unpacking(path):
+            for line in layouts.lines_of(file, parse):
+                yield path, line
+
+
+@contextmanager
+def _unpacking(path: str) -> Iterator[None]:
+    try:
+        yield
+    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+        raise BadFile(f"{path} cannot be unpacked: {error}.") from error
 
 
 def _locations(files: Sequence[tuple[str, BinaryIO]]) -> dict[str, str]:
     found: dict[str, str] = {}
-    for _, file in files:
-        if _is_locations(file):
-            found.update(layouts.locations_of(file))
+    for path, file in files:
+        if _is_locations(path, file):
+            with _unpacking(path):
+                found.update(layouts.locations_of(file))
             file.seek(0)
     if not found:
         raise BadFile("MaxMind's form needs its file of locations, such as ...-Locations-en.csv.")
     return found
 
 
-def _is_locations(file: BinaryIO) -> bool:
-    head = file.read(20)
+def _is_locations(path: str, file: BinaryIO) -> bool:
+    with _unpacking(path):
+        head = file.read(20)
     file.seek(0)
     return layouts.is_locations(head)
 
 
 def _open(path: str, opened: ExitStack) -> BinaryIO:
+    """The file, unpacked where its first bytes are those of gzip; `-` is read as it comes."""
     if path == "-":
         return sys.stdin.buffer
-    return opened.enter_context(open(path, "rb"))
+    if os.path.isdir(path):
+        raise BadFile(f"{path} is a folder. Name the files in it.")
+    file = opened.enter_context(open(path, "rb"))  # noqa: SIM115 - closed by the stack
+    if file.peek(2)[:2] != GZIP_MAGIC:
+        return file
+    return cast(BinaryIO, opened.enter_context(gzip.GzipFile(fileobj=file)))
 
 
 def _holder() -> str:

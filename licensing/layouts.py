@@ -140,7 +140,7 @@ def _range(first: str, last: str, code: str) -> Range:
         raise BadLine("mixed_versions")
     if begin > end:
         raise BadLine("reversed")
-    return Range(begin, end, _code(code))
+    return Range(begin, end, country_code(code))
 
 
 def _network(text: str, code: str) -> Range:
@@ -152,7 +152,7 @@ def _network(text: str, code: str) -> Range:
     if first > last:
         # A network of IPv6 that begins below the mapped addresses and ends within them.
         raise BadLine("bad_network")
-    return Range(first, last, _code(code))
+    return Range(first, last, country_code(code))
 
 
 def _key(text: str) -> int:
@@ -167,7 +167,8 @@ def _key(text: str) -> int:
         raise BadLine("bad_address") from error
 
 
-def _code(text: str) -> str:
+def country_code(text: str) -> str:
+    """As regions are named; empty for what names no one country."""
     code = text.strip().upper()
     return "" if code in UNPLACED else ALIASES.get(code, code)
 

@@ -8,6 +8,8 @@ import maxminddb
 import structlog
 from django.conf import settings
 
+from licensing.layouts import country_code
+
 logger = structlog.get_logger(__name__)
 
 Stamp = tuple[int, int, int]
@@ -85,4 +87,4 @@ def _opened(path: str) -> maxminddb.Reader | None:
 def _code_of(record: object) -> str | None:
     country = record.get("country") if isinstance(record, dict) else None
     code = country.get("iso_code") if isinstance(country, dict) else None
-    return code.upper() if isinstance(code, str) else None
+    return (country_code(code) or None) if isinstance(code, str) else None

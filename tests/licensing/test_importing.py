@@ -1,5 +1,6 @@
 """Imports of ranges: every line accounted for, and a source replaced at once or not at all."""
 
+import gzip
 import os
 import subprocess
 import sys
@@ -128,6 +129,80 @@ def test_a_missing_file_fails_with_1_and_bad_usage_with_2(tmp_path):
             check=False,
         )
         assert done.returncode == 2
+
+
+def test_packed_tables_are_read_as_others(tmp_path):
+    packed = tmp_path / "table.csv.gz"
+    packed.write_bytes(gzip.compress(TABLE.encode()))
+    code, out, err = run("--source", "geoip", packed)
+    assert (code, err) == (0, "")
+    assert out.startswith("geoip: 6 lines = 4 placed")
+    assert code_of("1.0.4.60") == "FR"
+
+
+def test_maxminds_files_may_be_packed(tmp_path):
+    blocks, places = tmp_path / "blocks.csv.gz", tmp_path / "locations.csv.gz"
+    blocks.write_bytes(gzip.compress(b"network,geoname_id,registered\n192.0.2.0/24,6251999,\n"))
+    places.write_bytes(gzip.compress(b"geoname_id,country_iso_code\n6251999,CA\n"))
+    assert run("--source", "m", "--format", "maxmind", blocks, places)[0] == 0
+    assert code_of("192.0.2.1") == "CA"
+
+
+@pytest.mark.parametrize("layout", ["geoip", "maxmind"])
+@pytest.mark.parametrize("kept", [5, 40, -6])
+def test_a_broken_package_leaves_all_as_it_was(table, tmp_path, kept, layout):
+    run("--source", "geoip", table)
+    packed = tmp_path / "table.gz"
+    head = "geoname_id,country_iso_code\n" if layout == "maxmind" else ""
+    packed.write_bytes(gzip.compress((head + TABLE).encode())[:kept])
+    with pytest.raises(CommandError, match=r"table\.gz cannot be unpacked: .*Nothing was changed"):
+        run("--source", "geoip", "--format", layout, packed)
+    assert code_of("1.0.0.9") == "AU"
+
+
+def test_a_folder_is_no_table(table):
+    with pytest.raises(CommandError) as failed:
+        run("--source", "geoip", table.parent)
+    told = f"{table.parent} is a folder. Name the files in it. Nothing was changed."
+    assert (str(failed.value), failed.value.returncode) == (told, 1)
+
+
+def test_a_source_is_removed_and_others_stay(table):
+    run("--source", "a", "--precedence", "1", table)
+    run("--source", "b", "--format", "own", table.parent / own(table))
+    out = StringIO()
+    call_command("remove_ip_ranges", "a", stdout=out)
+    assert out.getvalue() == "a: 5 ranges removed.\n"
+    assert (code_of("1.0.0.9"), code_of("1.0.1.9")) == ("DE", None)
+    assert set(IpRange.objects.values_list("source__name", flat=True)) == {"b"}
+    with pytest.raises(CommandError, match=r"no source a, but b\. Nothing was changed") as failed:
+        call_command("remove_ip_ranges", "a")
+    assert failed.value.returncode == 1
+
+
+def test_look_ups_go_on_while_a_source_is_removed(table, monkeypatch):
+    """Until the commit they see all of it."""
+    run("--source", "geoip", table)
+    seen = []
+    real = sql.delete_ranges
+
+    def look_meanwhile(source_id):
+        real(source_id)
+        seen.append(aside(lambda: code_of("1.0.0.9")))
+
+    monkeypatch.setattr(sql, "delete_ranges", look_meanwhile)
+    importing.remove_source(name="geoip")
+    assert seen == ["AU"]
+    assert code_of("1.0.0.9") is None
+
+
+def test_a_source_that_is_being_imported_is_not_removed(table):
+    run("--source", "geoip", table)
+    with transaction.atomic():
+        assert sql.lock_source("geoip", holder="somebody") is None
+        with pytest.raises(CommandError, match=r"somebody.*Nothing was changed"):
+            aside(lambda: call_command("remove_ip_ranges", "geoip"))
+    assert code_of("1.0.0.9") == "AU"
 
 
 def test_a_source_is_replaced_whole_and_keeps_its_precedence(table):

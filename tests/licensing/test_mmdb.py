@@ -39,6 +39,16 @@ def test_what_the_file_does_not_know_or_names_strangely_is_asked_of_the_ranges(f
     assert found("198.51.100.7")[0] == "CA"
 
 
+def test_codes_are_read_as_those_of_tables_are(file):
+    IpRangeFactory(first_address="192.0.2.0", last_address="192.0.2.255")
+    mmdb.write(file, {"192.0.2.0/25": "uk", "192.0.2.128/25": "EU"})
+    assert found("192.0.2.7") == ("GB", "mmdb", "192.0.2.0/25")
+    assert country_in_file("192.0.2.7") == "GB"
+    # No one country.
+    assert country_in_file("192.0.2.200") is None
+    assert found("192.0.2.200")[0] == "CA"
+
+
 def test_another_file_in_its_place_is_opened(file):
     assert found("192.0.2.7")[0] == "DE"
     fresh = file.with_name("fresh.mmdb")
