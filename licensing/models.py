@@ -1,7 +1,7 @@
 """Regions, networks and licences as they are kept.
 
-PostgreSQL refuses a write of a licence that does not go through the write door. Regions and
-networks need none: no answer that depends on a visitor's region is ever stored.
+PostgreSQL refuses a write of a licence that does not go through the write door. Regions, their
+groups and networks need none: no answer that depends on a visitor's region is ever stored.
 """
 
 import ipaddress
@@ -77,7 +77,11 @@ class RegionGroup(models.Model):
     name = models.TextField()
     members = models.ManyToManyField(Region, related_name="groups")
 
+    history = HistoricalRecords(m2m_fields=[members])
+
     class Meta:
+        verbose_name = "group of regions"
+        verbose_name_plural = "groups of regions"
         constraints = [
             models.UniqueConstraint(fields=["code"], name="region_group_code_once"),
         ]
@@ -127,6 +131,7 @@ class RangeSource(models.Model):
     loaded_at = models.DateTimeField(db_default=Now())
 
     class Meta:
+        verbose_name = "address table"
         constraints = [
             models.UniqueConstraint(fields=["name"], name="range_source_name_once"),
         ]
@@ -211,6 +216,7 @@ class ProductLicence(models.Model):
     history = HistoricalRecords(excluded_fields=["territory"])
 
     class Meta:
+        verbose_name = "licence"
         constraints = [
             models.CheckConstraint(
                 condition=Q(region=None, group__isnull=False) | Q(region__isnull=False, group=None),

@@ -166,16 +166,27 @@ def overrides_holding(network: str) -> list[int]:
         return [row[0] for row in cursor.fetchall()]
 
 
-def products_showing(product_id: int) -> list[int]:
-    """Ids of the products that show this one as related.
+def products_showing(*product_ids: int) -> list[int]:
+    """Ids of the products that show one of these as related.
 
     This app stands below the products', so it asks the table. Index: that of its foreign key.
     """
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT DISTINCT product_id FROM products_relatedproduct"
-            " WHERE related_product_id = %s ORDER BY product_id",
-            [product_id],
+            " WHERE related_product_id = ANY(%s) ORDER BY product_id",
+            [list(product_ids)],
+        )
+        return [row[0] for row in cursor.fetchall()]
+
+
+def products_of_group(group_id: int, *, most: int) -> list[int]:
+    """The lowest ids of products that have a licence which names the group. Reads all licences."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT DISTINCT product_id FROM licensing_productlicence"
+            " WHERE group_id = %s ORDER BY product_id LIMIT %s",
+            [group_id, most],
         )
         return [row[0] for row in cursor.fetchall()]
 

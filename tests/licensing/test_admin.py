@@ -1,9 +1,15 @@
 """The staff's window on licensing: every write through services, nothing of a stranger's run."""
 
-import pytest
-from django.test import Client
+from datetime import UTC, datetime
 
-from licensing.models import NetworkOverride, ProductLicence
+import pytest
+from django.db import transaction
+from django.test import Client
+from django.utils import timezone
+
+from licensing import sql
+from licensing.models import NetworkOverride, ProductLicence, RangeSource
+from licensing.services import region_of
 from tests.factories.licensing import (
     IpRangeFactory,
     NetworkOverrideFactory,
@@ -16,6 +22,7 @@ from tests.factories.licensing import (
 from tests.factories.products import ProductFactory
 from tests.factories.users import UserFactory
 from tests.staff import form_data, messages_of, retagged
+from tests.threads import Aside
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -71,7 +78,10 @@ def test_every_page_opens(admin_client):
         f"{ADMIN}/region/?q=can",
         f"{ADMIN}/region/{region('CA').pk}/change/",
         f"{ADMIN}/regiongroup/",
+        f"{ADMIN}/regiongroup/add/",
         f"{ADMIN}/regiongroup/{group('EU').pk}/change/",
+        f"{ADMIN}/regiongroup/{group('EU').pk}/history/",
+        f"{ADMIN}/regiongroup/{group('EU').pk}/delete/",
     ):
         page = admin_client.get(path)
         assert page.status_code == 200, path
@@ -183,13 +193,68 @@ def test_overrides_are_kept_by_the_admin_and_found_by_address(admin_client):
     assert not NetworkOverride.objects.exists()
 
 
-@pytest.mark.parametrize("model", ["region", "regiongroup", "rangesource"])
-def test_regions_and_sources_are_looked_at_only(admin_client, model):
+def test_regions_are_looked_at_only_and_sources_come_and_go_by_commands(admin_client):
     RangeSourceFactory(id=1)
-    assert admin_client.get(f"{ADMIN}/{model}/add/").status_code == 403
-    for verb in ("change", "delete"):
-        key = {"region": region("CA").pk, "regiongroup": group("EU").pk, "rangesource": 1}[model]
-        assert admin_client.post(f"{ADMIN}/{model}/{key}/{verb}/", {}).status_code == 403
+    canada = region("CA").pk
+    for path in ("region/add", "rangesource/add", f"region/{canada}/change"):
+        assert admin_client.post(f"{ADMIN}/{path}/", {}).status_code == 403
+    for path in (f"region/{canada}/delete", "rangesource/1/delete"):
+        assert admin_client.post(f"{ADMIN}/{path}/", {"post": "yes"}).status_code == 403
+
+
+def test_the_precedence_of_a_source_holds_at_once(admin_client):
+    first = RangeSourceFactory(id=1, precedence=1)
+    IpRangeFactory(source=first)
+    IpRangeFactory(source=RangeSourceFactory(precedence=2), region=region("FR"))
+    assert region_of("192.0.2.1").region.code == "CA"
+    page = admin_client.post(f"{ADMIN}/rangesource/1/change/", {"precedence": "3", "name": "x"})
+    assert page.status_code == 302
+    assert region_of("192.0.2.1").region.code == "FR"
+    first.refresh_from_db()
+    assert (first.precedence, first.name) == (3, RangeSource.objects.get(pk=1).name)
+    assert first.name != "x"
+    for precedence in ("32768", "", "x"):
+        page = admin_client.post(f"{ADMIN}/rangesource/1/change/", {"precedence": precedence})
+        assert page.context["adminform"].form.errors
+
+
+def test_the_precedence_waits_for_no_import_and_says_so(admin_client):
+    source = RangeSourceFactory(id=1, precedence=1)
+    page = f"{ADMIN}/rangesource/1/change/"
+    with transaction.atomic():
+        assert sql.lock_source(source.name, holder="somebody") is None
+        with Aside(lambda: admin_client.post(page, {"precedence": "3"}, follow=True)) as done:
+            told = messages_of(done.result())
+    assert len(told) == 1
+    assert "is being imported by somebody" in told[0]
+    source.refresh_from_db()
+    assert source.precedence == 1
+
+
+def test_a_form_says_what_its_fields_mean_and_begins_now(admin_client):
+    page = admin_client.get(f"{LICENCES}add/?product=1")
+    form = page.context["adminform"].form
+    begins = form["valid_from"].value()
+    assert abs((timezone.now() - begins).total_seconds()) < 60
+    assert form["product"].value() == "1"
+    text = page.content.decode()
+    for said in ("A region or a group, not both.", "In UTC.", "wherever none allows it."):
+        assert said in text
+
+
+def test_a_list_names_the_product_and_the_seconds(admin_client):
+    licence(1, "CA", valid_from=datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC))
+    text = admin_client.get(LICENCES).content.decode()
+    assert f"{ProductLicence.objects.get().product.name} (1)</a>" in text
+    assert "2026-01-02 03:04:05 UTC" in text
+
+
+def test_a_history_names_no_reason_where_there_is_none(admin_client):
+    kept = licence(1, "CA")
+    ProductLicence.history.update(history_user=UserFactory())
+    text = admin_client.get(f"{LICENCES}{kept.pk}/history/").content.decode()
+    assert "Created" in text
+    assert ">\n                    None" not in text
 
 
 @pytest.mark.parametrize("path", [LICENCES, OVERRIDES, f"{LICENCES}add/"])

@@ -15,6 +15,8 @@ from tests.repository.checkout import CODE, code, dotted, trees
 # No public answer that is stored reads them: what depends on a region never is.
 OF_REGIONS = {
     "licensing_historicalproductlicence",
+    "licensing_historicalregiongroup",
+    "licensing_historicalregiongroup_members",
     "licensing_iprange",
     "licensing_networkoverride",
     "licensing_rangesource",

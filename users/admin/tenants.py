@@ -3,15 +3,15 @@ from typing import Any, cast
 from django.contrib import admin
 from django.db import models
 from django.http import HttpRequest
-from simple_history.admin import SimpleHistoryAdmin
 
 from atelier.core.admin import QuickModelAdmin
+from atelier.core.history import HistoryAdmin
 from users.models import Tenant, User
 from users.services import tenants as services
 
 
 @admin.register(Tenant)
-class TenantAdmin(SimpleHistoryAdmin, QuickModelAdmin):
+class TenantAdmin(HistoryAdmin, QuickModelAdmin):
     """Tenants are made inactive, never deleted: what belongs to them names them."""
 
     list_display = ("name", "title", "is_active", "created_at")
