@@ -24,18 +24,18 @@ MENU: dict[str, list[tuple[str, str, str, str]]] = {
         ("Regions", "public", "licensing.region", ""),
         ("Groups of regions", "join_inner", "licensing.regiongroup", ""),
     ],
-    "Accounts": [
+    "Accounts and access": [
         ("Accounts", "badge", "users.account", ""),
         ("Profiles", "contacts", "users.profile", ""),
-    ],
-    "Operation": [
-        ("Imports", "upload_file", "etl.importrun", ""),
-        ("Deliveries", "outbox", "core.delivery", ""),
         ("Users", "person", "users.user", ""),
         ("Groups", "group", "auth.group", ""),
         ("Tenants", "domain", "users.tenant", ""),
         ("Clients", "key", "users.client", ""),
-        ("Tokens", "vpn_key", "oauth2_provider.accesstoken", ""),
+        ("Access tokens", "vpn_key", "oauth2_provider.accesstoken", ""),
+    ],
+    "Operation": [
+        ("Import runs", "upload_file", "etl.importrun", ""),
+        ("Deliveries", "outbox", "core.delivery", ""),
     ],
 }
 
@@ -50,6 +50,15 @@ def sections(request: HttpRequest) -> list[dict[str, Any]]:
         for title, entries in MENU.items()
     ]
     return [section for section in found if section["items"]]
+
+
+def merge_sections(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
+    """As unfold's setting DASHBOARD_CALLBACK wants it: apps of one name are one section."""
+    merged: dict[str, dict[str, Any]] = {}
+    for app in context.get("app_list", ()):
+        section = merged.setdefault(app["name"], {**app, "models": []})
+        section["models"] = sorted(section["models"] + app["models"], key=lambda each: each["name"])
+    return {**context, "app_list": list(merged.values())}
 
 
 def _item(request: HttpRequest, title: str, icon: str, model: str, query: str) -> dict[str, Any]:

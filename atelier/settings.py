@@ -193,6 +193,8 @@ OAUTH2_PROVIDER = {
 LANGUAGE_CODE = "en-us"
 USE_I18N = False
 TIME_ZONE = "UTC"
+# Django takes its own for English otherwise, which have no seconds.
+FORMAT_MODULE_PATH = "atelier.formats"
 USE_TZ = True
 
 STATIC_URL = "/static/"
@@ -333,4 +335,5 @@ UNFOLD = {
     "SHOW_VIEW_ON_SITE": False,
     "SHOW_BACK_BUTTON": True,
     "SIDEBAR": {"navigation": "atelier.menu.sections"},
+    "DASHBOARD_CALLBACK": "atelier.menu.merge_sections",
 }

@@ -109,6 +109,7 @@ class ImportReject(models.Model):
     original = models.BinaryField()
 
     class Meta:
+        verbose_name = "rejected line"
         indexes = [
             models.Index(fields=["file", "line"], name="import_reject_by_line"),
             models.Index(fields=["file", "reason", "line"], name="import_reject_by_reason"),

@@ -220,6 +220,8 @@ class ReviewMeta(models.Model):
     not_recommended_count = models.IntegerField(default=0, db_default=0)
 
     class Meta:
+        verbose_name = "ratings of a product"
+        verbose_name_plural = "ratings by product"
         constraints = [
             models.CheckConstraint(
                 condition=Q(

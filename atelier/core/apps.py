@@ -10,6 +10,7 @@ from django.db import close_old_connections, reset_queries
 class CoreConfig(AppConfig):
     name = "atelier.core"
     label = "core"
+    verbose_name = "Operation"
 
     def ready(self) -> None:
         import_module("atelier.core.checks")
