@@ -13,7 +13,10 @@ What remains, until it is overwritten or removed where it lies:
   access logs, with addresses of visitors, until they turn over
   CSV files that were imported, and rejected lines of imports (manage.py import_runs prune)
   what other services were told by deliveries
-  pictures in browsers that have them already
+  pictures in browsers that have them already, and in a storage that is no longer set (MEDIA_ROOT
+  after a change to a bucket, or a bucket that was left)
+  answers with reviews in nginx's files on disk, which no answer shows: until CACHE_SECONDS after
+  they were last asked for
   a name or an address where the map of search has a bound, until tonight (manage.py map_profiles)
 Ratings, votes and reports stay and name nobody. An import of accounts or profiles that still holds
 the person makes them anew; one of reviews does not bring back their words."""
