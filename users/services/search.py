@@ -27,7 +27,8 @@ MOST_LIMIT = 100
 MOST_OFFSET = 10_000
 # A walk that may be in vain looks at so many rows. Some milliseconds.
 MOST_WALKED = 5_000
-# A walk is given up when it is so many times as long as it should be.
+# A walk is given up when it is so many times as long as it should be, unless all else takes far
+# longer.
 PATIENCE = 4
 # What it takes to gather, against reading a row of an order: a row from anywhere; an entry of the
 # shortest list, which is looked up in the others; an entry of any.
@@ -158,7 +159,7 @@ def _found_in_zones(
     instead = max(MOST_WALKED, min(to_read, to_gather))
     asked = {**params, "map_id": known.id}
     if min(whole, expected) <= instead:
-        patient = max(MOST_WALKED, min(PATIENCE * expected, instead / 2))
+        patient = max(MOST_WALKED, min(PATIENCE * expected, instead / 2), instead / 8)
         most = whole if whole <= instead else patient
         asked["zones"] = _numbers(left, order, known, most=ceil(most / size))
         walked = sql.page("walk_zones", order, asked)
