@@ -13,6 +13,9 @@ from oauth2_provider.views.mixins import OAuthLibMixin
 from oauthlib.common import Request
 
 from atelier.core.middleware import content_policy
+
+# Named in settings: loaded with these views, of the same version, and not with the first token.
+from users import authorization, hashers  # noqa: F401
 from users.models import Client
 from users.services.tokens import digest_of, read_token
 
