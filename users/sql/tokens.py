@@ -18,7 +18,7 @@ MOST_NEWS = 1000
 _FAMILY_LOCK = 0x0A17
 
 # Indexes: the unique one of token_checksum, and primary keys. Scopes are those that the client may
-# still have. The clock is PostgreSQL's.
+# still have. The clock is PostgreSQL's, as it stands now, whenever the transaction began.
 _GOOD = """
 SELECT row_to_json(answer)::text FROM (
     SELECT client.client_id, tenant.id AS tenant_id, tenant.name AS tenant, token.user_id,
@@ -26,13 +26,13 @@ SELECT row_to_json(answer)::text FROM (
             SELECT unnest(string_to_array(token.scope, ' '))
             INTERSECT SELECT unnest(client.allowed_scopes)
         )) AS scopes,
-        extract(epoch FROM token.expires - now())::float8 AS seconds_left,
+        extract(epoch FROM token.expires - statement_timestamp())::float8 AS seconds_left,
         extract(epoch FROM token.expires)::bigint AS expires
     FROM oauth2_provider_accesstoken token
     JOIN users_client client ON client.id = token.application_id
     JOIN users_tenant tenant ON tenant.id = client.tenant_id
     LEFT JOIN users_user person ON person.id = token.user_id
-    WHERE token.token_checksum = %(digest)s AND token.expires > now()
+    WHERE token.token_checksum = %(digest)s AND token.expires > statement_timestamp()
         AND client.is_active AND tenant.is_active AND coalesce(person.is_active, true)
 ) answer
 """
