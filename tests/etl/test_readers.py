@@ -125,7 +125,7 @@ def test_none_outlives_an_import_that_is_ended(transactional_db, tmp_path, numbe
         wait_until(lambda: len(children(process.pid)) > 1, "its readers to start")
         readers_of_it = children(process.pid)
         process.send_signal(number)
-    process.communicate()
+        process.communicate(timeout=60)
     wait_until(lambda: not any(map(is_alive, readers_of_it)), "its readers to end")
     wait_for_the_server()
     assert not Product.objects.exists()
