@@ -2,6 +2,7 @@
 
 import random
 from functools import partial
+from typing import Any
 
 import orjson
 import pytest
@@ -154,3 +155,18 @@ def test_a_tenant_that_became_small_loses_its_map(
     monkeypatch.setattr(mapping, "MAPPED_FROM", 1000)
     assert mapping.map_tenants() == 0
     assert not SearchMap.objects.filter(is_kept=True).exists()
+
+
+def test_a_search_that_has_read_a_map_still_finds_its_zones(
+    tenant: Tenant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mapping.map_tenant(tenant_id=tenant.pk)
+    real = sql.known
+
+    def replaced_behind(*asked: Any) -> sql.Known | None:
+        found = real(*asked)
+        mapping.map_tenant(tenant_id=tenant.pk)
+        return found
+
+    monkeypatch.setattr(sql, "known", replaced_behind)
+    assert search_profiles(tenant_id=tenant.pk, query="ann", limit=100).count == 30

@@ -57,10 +57,11 @@ def map_tenants(*, say: Callable[[str], object] = str) -> int:
 
 def map_tenant(*, tenant_id: UUID, say: Callable[[str], object] = str) -> bool:
     """Build the tenant's map anew; False, and no map, where it is too small for one."""
+    # Not those that this run gives up: a search that has just read one still walks its zones.
+    _remove_given_up(tenant_id)
     profiles = sql.count_live(tenant_id)
     if profiles < MAPPED_FROM:
         forget_map(tenant_id=tenant_id)
-        _remove_given_up(tenant_id)
         return False
     begun = _begin(tenant_id, profiles)
     say(f"{len(begun.words)} frequent beginnings of words, {begun.zones} zones an order")
@@ -70,7 +71,6 @@ def map_tenant(*, tenant_id: UUID, say: Callable[[str], object] = str) -> bool:
             say(f"{(number + 1) * sql.BATCH} of {profiles} profiles")
     begun.store()
     _use(tenant_id, begun.map_id)
-    _remove_given_up(tenant_id)
     return True
 
 
