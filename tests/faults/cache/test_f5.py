@@ -20,8 +20,7 @@ logger = logging.getLogger(__name__)
 
 SECONDS = pytest.mark.parametrize("seconds", [4, pytest.param(40, marks=pytest.mark.long)])
 GRACE_SECONDS = 1
-# 100 ms where nothing else runs; other tests do here.
-P95_SECONDS = 0.25
+P95_SECONDS = 0.1
 VOTE_SECONDS = 0.5
 MARKED_SECONDS = 2.0
 
