@@ -6,7 +6,7 @@ from django.contrib import admin, messages
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.db import models
 from django.db.models import Q
-from django.forms import Field, ModelForm
+from django.forms import Field
 from django.http import HttpRequest, HttpResponseRedirect
 from django.urls import reverse
 from django.utils import timezone
@@ -18,18 +18,6 @@ from atelier.core.admin import PublishedModelAdmin, QuickModelAdmin, ReadOnly, i
 from atelier.core.history import HistoryAdmin
 from licensing import groups, importing, services, sql
 from licensing.models import NetworkOverride, ProductLicence, RangeSource, Region, RegionGroup
-
-TABLE_HELP = {
-    "precedence": "The table with the lowest is asked first. `manage.py remove_ip_ranges NAME`"
-    " removes one.",
-}
-LICENCE_HELP = {
-    "region": "A region or a group, not both.",
-    "effect": "Any licence that allows a product somewhere, be it past, present or to come, hides"
-    " it wherever none allows it.",
-    "valid_from": "In UTC. The first moment when it holds.",
-    "valid_until": "In UTC. The first moment when it holds no more; empty: it holds for good.",
-}
 
 
 class ByCodeOrName:
@@ -136,7 +124,7 @@ class NetworkOverrideAdmin(ChosenFromAList, QuickModelAdmin):
     list_select_related = ("region",)
     search_help_text = "An address or a network: overrides that hold it"
     fields = ("network", "region", "note")
-    single_line = ("note",)
+    single_line = ("network", "note")
 
     def search_words(self, queryset: models.QuerySet, words: str) -> models.QuerySet:
         try:
@@ -177,15 +165,10 @@ class RangeSourceAdmin(QuickModelAdmin):
         *("ranges", "loaded_at"),
     )
     readonly_fields = tuple(name for name in fields if name != "precedence")
-
-    def get_form(
-        self,
-        request: HttpRequest,
-        obj: models.Model | None = None,
-        change: bool = False,
-        **kwargs: Any,
-    ) -> type[ModelForm]:
-        return super().get_form(request, obj, change=change, help_texts=TABLE_HELP, **kwargs)
+    help_texts = {
+        "precedence": "The table with the lowest is asked first. `manage.py remove_ip_ranges NAME`"
+        " removes one.",
+    }
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
@@ -228,15 +211,13 @@ class ProductLicenceAdmin(ChosenFromAList, HistoryAdmin, PublishedModelAdmin):
     indexed_lookups = ("id", "id__exact", "product__id__exact")
     fields = ("product", "region", "group", "effect", "valid_from", "valid_until", "note")
     single_line = ("note",)
-
-    def get_form(
-        self,
-        request: HttpRequest,
-        obj: models.Model | None = None,
-        change: bool = False,
-        **kwargs: Any,
-    ) -> type[ModelForm]:
-        return super().get_form(request, obj, change=change, help_texts=LICENCE_HELP, **kwargs)
+    help_texts = {
+        "region": "A region or a group, not both.",
+        "effect": "Any licence that allows a product somewhere, be it past, present or to come,"
+        " hides it wherever none allows it.",
+        "valid_from": "In UTC. The first moment when it holds.",
+        "valid_until": "In UTC. The first moment when it holds no more; empty: it holds for good.",
+    }
 
     @admin.display(description="product")
     def product_link(self, licence: ProductLicence) -> SafeString:

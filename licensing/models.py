@@ -39,6 +39,8 @@ class NetworkField(models.Field):
             network = ipaddress.ip_network(str(value).strip())
         except ValueError as error:
             raise ValidationError(f"{value} is no network: {error}.") from error
+        if "%" in str(network):
+            raise ValidationError(f"{value} names a zone, which is another one on each machine.")
         mapped = isinstance(network, ipaddress.IPv6Network) and network.network_address.ipv4_mapped
         if mapped and network.prefixlen >= 96:
             return ipaddress.ip_network((mapped, network.prefixlen - 96))

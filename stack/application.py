@@ -20,11 +20,11 @@ CLIENT_DONE = "client-done"
 # Where the shell finds the hash of what was made.
 ADMIN_HASH = "User.objects.get(username=os.environ['NAME']).password"
 CLIENT_HASH = "Client.objects.get(client_id=os.environ['NAME']).client_secret"
+# All that an instance reads when it starts.
 CHECK_SETTINGS = """
-from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 try:
-    settings.DEBUG
+    import atelier.wsgi
 except ImproperlyConfigured as error:
     raise SystemExit(str(error))
 """

@@ -90,17 +90,7 @@ class Stack:
             self._create_admin()
             self._create_client()
             nginx_changed = nginx_files.install(self.config, self.nginx)
-            renewed = self._apply_supervisor_config()
-            for instance in self.config.instances:
-                if instance not in renewed:
-                    self._renew(instance)
-                    self.say(f"{instance} renewed")
-            for name in BACKGROUND:
-                if name not in renewed:
-                    self.client.stop(name)
-                    self.client.start(name)
-            self._reload_nginx(started_anew="nginx" in renewed, changed=nginx_changed)
-            self.application.expire_caches()
+            self._renew_all(self._apply_supervisor_config(), nginx_changed=nginx_changed)
             self._wait_ready()
             self._remember_applied()
 
@@ -128,6 +118,9 @@ class Stack:
     def _start(self) -> None:
         self._check_settings()
         fresh = not self.client.is_running()
+        # What runs already has older code, or other settings.
+        is_outdated = not fresh and self.is_outdated()
+        renewed: set[str] = set()
         if fresh:
             self._end_leftovers()
             probes.refuse_taken_port(self.config)
@@ -140,13 +133,13 @@ class Stack:
         if fresh:
             self._start_supervisor()
         else:
-            self._apply_supervisor_config()
+            renewed = self._apply_supervisor_config()
         self._start_storage(postgres, redis)
         self._prepare_site()
         self._import_sample()
         self._create_admin()
         self._create_client()
-        nginx_files.install(self.config, self.nginx)
+        nginx_changed = nginx_files.install(self.config, self.nginx)
         for name in BACKGROUND:
             self.client.start(name)
         for instance in self.config.instances:
@@ -154,8 +147,23 @@ class Stack:
         for instance in self.config.instances:
             self._wait_instance(instance)
         self.client.start("nginx")
+        if is_outdated:
+            self._renew_all(renewed, nginx_changed=nginx_changed)
         self._wait_ready()
         self._remember_applied()
+
+    def _renew_all(self, renewed: set[str], *, nginx_changed: bool) -> None:
+        """One instance after the other, then the rest; not those that were renewed just now."""
+        for instance in self.config.instances:
+            if instance not in renewed:
+                self._renew(instance)
+                self.say(f"{instance} renewed")
+        for name in BACKGROUND:
+            if name not in renewed:
+                self.client.stop(name)
+                self.client.start(name)
+        self._reload_nginx(started_anew="nginx" in renewed, changed=nginx_changed)
+        self.application.expire_caches()
 
     def _make_folders(self) -> None:
         config = self.config
@@ -170,8 +178,11 @@ class Stack:
             (config.web_sockets, 0o750),
             (config.nginx_sockets, 0o755),
         ):
-            path.mkdir(parents=True, exist_ok=True)
-            path.chmod(mode)
+            try:
+                path.mkdir(parents=True, exist_ok=True)
+                path.chmod(mode)
+            except OSError as error:
+                raise StackError(f"The folder {path} cannot be made: {error.strerror}.") from error
         group = nginx_files.worker_group()
         if group is not None:
             os.chown(config.web_sockets, -1, group)

@@ -164,7 +164,7 @@ def _server_names(config: Config) -> str:
     hosts = config.words("ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]")
     if "*" in hosts:
         return '"~."'
-    bad = [host for host in hosts if set(host) & set(" ;{}~*\"'\\$")]
+    bad = [host for host in hosts if set(host) & set(" /;{}~*\"'\\$")]
     if bad:
         raise StackError(f"ALLOWED_HOSTS holds {bad[0]!r}: write host names, with commas.")
     return " ".join(hosts)

@@ -53,10 +53,12 @@ class QuickChangeList(ChangeList):
 
 class EditedFields:
     """`single_line` names text fields with a one-line input, `ranges` the least and the most that
-    numbers may be, as the constraints of their columns have it; cleared nullable text becomes null.
+    numbers may be, as the constraints of their columns have it, `help_texts` what is said below
+    fields; cleared nullable text becomes null.
     """
 
     single_line: Collection[str] = ()
+    help_texts: Mapping[str, str] = {}
     ranges: Mapping[str, tuple[int, int | None]] = {}
 
     def formfield_for_dbfield(
@@ -64,6 +66,8 @@ class EditedFields:
     ) -> Field | None:
         if db_field.name in self.single_line:
             kwargs["widget"] = UnfoldAdminTextInputWidget()
+        if db_field.name in self.help_texts:
+            kwargs["help_text"] = self.help_texts[db_field.name]
         if db_field.name in self.ranges:
             kwargs["min_value"], kwargs["max_value"] = self.ranges[db_field.name]
         field = super().formfield_for_dbfield(db_field, request, **kwargs)  # type: ignore[misc]

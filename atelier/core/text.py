@@ -8,7 +8,7 @@ from django.core.exceptions import ValidationError
 # Embeddings, overrides and isolates of writing direction, which turn what stands around them;
 # marks (U+200E, U+200F) and joiners (U+200C, U+200D) belong to the spelling of names.
 _TURNING = "\u202a-\u202e\u2066-\u2069"
-_HIDDEN = re.compile(rf"[\x00-\x1f\x7f-\x9f{_TURNING}]")
+_HIDDEN = re.compile(rf"[\x00-\x1f\x7f-\x9f\u2028\u2029{_TURNING}]")
 _HIDDEN_IN_LINES = re.compile(rf"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f{_TURNING}]")
 # Letters and symbols that show nothing: fillers of Hangul, empty Braille; combining joiner and
 # selectors of variants.

@@ -38,12 +38,14 @@ def test_names_are_text(text):
 
 
 @pytest.mark.parametrize(
-    "char", [*"\x00\x01\t\n\r\x1b\x7f\x85", *"\u202a\u202d\u202e\u2066\u2069"], ids=ascii
+    "char",
+    [*"\x00\x01\t\n\r\x1b\x7f\x85", *"\u2028\u2029\u202a\u202d\u202e\u2066\u2069"],
+    ids=ascii,
 )
 def test_hidden_characters_are_refused_by_their_number(char):
     with pytest.raises(ValidationError, match=rf"U\+{ord(char):04X} is not allowed"):
         refuse_hidden(f"Ann{char}Lee")
-    if char in "\t\n\r":
+    if char in "\t\n\r\u2028\u2029":
         refuse_hidden_in_lines(f"Ann{char}Lee")
     else:
         with pytest.raises(ValidationError):

@@ -512,6 +512,34 @@ def test_up_mends_what_a_failed_one_has_left_behind(stack):
     assert stack.stack.is_complete()
 
 
+def test_up_renews_what_runs_with_older_code(stack):
+    """As after a pull that brings migrations: the site is not ready, and has to be started."""
+    before = {name: probes.children(stack.stack.client.pid(name)) for name in ("web-1", "web-3")}
+    worker = stack.stack.client.pid("worker")
+    (stack.config.state / "marks" / "applied").write_text("older")
+    stack.stack.client.stop("web-2")
+
+    assert stack.stack.up() is True
+    for name, old in before.items():
+        assert not set(probes.children(stack.stack.client.pid(name))) & set(old)
+    assert stack.stack.client.pid("worker") != worker
+    assert stack.stack.is_outdated() is False
+    assert stack.stack.is_complete()
+
+
+def test_a_folder_that_cannot_be_made_is_told(stack):
+    broken, _ = stack_with(stack, {**stack.config.values, "CACHE_DIR": "/proc/nowhere"})
+    with pytest.raises(StackError, match="^The folder /proc/nowhere"):
+        broken._make_folders()
+
+
+@pytest.mark.parametrize("name", ["WEB_STATEMENT_TIMEOUT_MS", "WEB_PARALLEL_WORKERS", "LOG_LEVEL"])
+def test_what_instances_cannot_use_stops_the_start(stack, name):
+    environ = {**stack.stack.environ, name: "-1"}
+    with pytest.raises(StackError, match=f"^{name} is '-1'"):
+        Application(stack.config, environ).check_settings()
+
+
 def test_what_the_supervisor_refuses_is_told_with_what_to_do(stack, monkeypatch):
     client = stack.stack.client
     with pytest.raises(StackError, match=r"refuses startProcess nobody .*`make down`"):

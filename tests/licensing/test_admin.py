@@ -184,7 +184,7 @@ def test_overrides_are_kept_by_the_admin_and_found_by_address(admin_client):
     assert admin_client.post(f"{OVERRIDES}{kept.pk}/change/", form).status_code == 302
     assert b"192.0.2.0/24" in admin_client.get(f"{OVERRIDES}?q=192.0.2.77").content
     assert b"192.0.2.0/24" not in admin_client.get(f"{OVERRIDES}?q=198.51.100.1").content
-    for network in ("192.0.2.0/24", "192.0.2.1/24", "x", ""):
+    for network in ("192.0.2.0/24", "192.0.2.1/24", "fe80::1%eth0", "x", ""):
         page = admin_client.post(f"{OVERRIDES}add/", form | {"network": network})
         assert page.status_code == 200
         assert page.context["adminform"].form.errors

@@ -168,3 +168,12 @@ def test_who_signs_in_without_having_asked_for_a_page_comes_to_the_index(client)
     given = {"username": "ada", "password": "only-for-tests-1"}
     response = client.post("/admin/login/", given)
     assert (response.status_code, response["Location"]) == (302, "/admin/")
+
+
+def test_a_tenant_that_is_not_there_yet_has_no_age(admin_client):
+    page = admin_client.get(reverse("admin:users_tenant_add"))
+    assert page.status_code == 200
+    assert "Created at" not in page.content.decode()
+    made = TenantFactory()
+    page = admin_client.get(reverse("admin:users_tenant_change", args=[made.pk]))
+    assert "Created at" in page.content.decode()

@@ -110,6 +110,8 @@ def test_an_account_is_linked_by_its_userid(staff, people):
         ({"full_name": "\u200b\ufeff"}, "This field may not be blank."),
         ({"city": "Ber\u202elin"}, "The character U+202E is not allowed"),
         ({"address": "1 Road\x1b"}, "The character U+001B is not allowed"),
+        ({"full_name": "x" * 256}, "Ensure this value has at most 255 characters"),
+        ({"country": "x" * 101}, "Ensure this value has at most 100 characters"),
         ({"latitude": "90.1"}, "Ensure this value is less than or equal to 90."),
         ({"longitude": "-181"}, "Ensure this value is greater than or equal to -180."),
     ],

@@ -390,6 +390,12 @@ def test_places_that_postgresql_could_not_read_are_refused(
         ids(tenant, sort_by=sort, after=base64.urlsafe_b64encode(place).decode())
 
 
+def test_a_place_whose_key_is_no_text_is_refused(tenant: Tenant) -> None:
+    place = orjson.dumps(["full_name", False, ["ann"], str(tenant.pk)])
+    with pytest.raises(InvalidCursor):
+        ids(tenant, sort_by="full_name", after=base64.urlsafe_b64encode(place).decode())
+
+
 def test_a_place_leads_on_in_its_own_order_only(tenant: Tenant) -> None:
     for number in range(3):
         person(tenant, full_name=f"Ann {number}")

@@ -4,6 +4,7 @@ from uuid import UUID
 
 from django.contrib import admin, messages
 from django.contrib.admin import SimpleListFilter
+from django.core.validators import MaxLengthValidator
 from django.db import models
 from django.forms import Field
 from django.http import HttpRequest
@@ -13,7 +14,19 @@ from atelier.core.errors import AtelierError, Invalid
 from atelier.core.text import refuse_blank, refuse_hidden, refuse_hidden_in_lines
 from users.identities import InvalidEmail, InvalidMobile, canonical_email, canonical_mobile
 from users.models import Preference, Profile, Tenant, User, profile_scope
+from users.serializers.profiles import MAX_ADDRESS, MAX_EMAIL, MAX_MOBILE, MAX_NAME, MAX_WORD
 from users.services import profiles as services
+
+MOST_LETTERS = {
+    "full_name": MAX_NAME,
+    "email": MAX_EMAIL,
+    "mobile": MAX_MOBILE,
+    "gender": MAX_WORD,
+    "address": MAX_ADDRESS,
+    "city": MAX_NAME,
+    "country": MAX_WORD,
+    "profile_type": MAX_WORD,
+}
 
 
 class Deleted(SimpleListFilter):
@@ -92,6 +105,8 @@ class ProfileAdmin(PublishedModelAdmin):
     ) -> Field | None:
         """Held to what the API takes."""
         field = super().formfield_for_dbfield(db_field, request, **kwargs)
+        if field is not None and db_field.name in MOST_LETTERS:
+            field.validators.append(MaxLengthValidator(MOST_LETTERS[db_field.name]))
         if field is not None and db_field.name in self.single_line:
             field.validators += [refuse_hidden, *([refuse_blank] if field.required else [])]
         if field is not None and db_field.name == "address":

@@ -23,6 +23,9 @@ class TenantAdmin(HistoryAdmin, QuickModelAdmin):
     search_help_text = "The beginning of a name"
     indexed_lookups = ("id", "id__exact")
 
+    def get_fields(self, request: HttpRequest, obj: models.Model | None = None) -> Any:
+        return self.fields if obj else ("name", "title", "is_active")
+
     def search_words(self, queryset: models.QuerySet, words: str) -> models.QuerySet:
         return queryset.filter(name__startswith=words)
 

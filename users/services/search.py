@@ -222,7 +222,8 @@ def _read_cursor(text: str, order: sql.Order) -> dict[str, Any]:
     try:
         place = orjson.loads(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)))
         sort, is_descending, key, profile_id = place
-        if (sort, is_descending) != (order.sort, order.is_descending) or "\0" in key:
+        is_text = isinstance(key, str) and "\0" not in key
+        if (sort, is_descending) != (order.sort, order.is_descending) or not is_text:
             raise ValueError("of another order")
         SORTS[sort].check(key)
         return {"after_key": key, "after_id": UUID(profile_id)}

@@ -17,7 +17,8 @@ What remains, until it is overwritten or removed where it lies:
   after a change to a bucket, or a bucket that was left)
   answers with reviews in nginx's files on disk, which no answer shows: until CACHE_SECONDS after
   they were last asked for
-  a name or an address where the map of search has a bound, until tonight (manage.py map_profiles)
+  a name or an address where the map of search has a bound, until the night after next
+  (or until manage.py map_profiles has run twice)
 Ratings, votes and reports stay and name nobody. An import of accounts or profiles that still holds
 the person makes them anew; one of reviews does not bring back their words."""
 
