@@ -529,7 +529,7 @@ def test_up_renews_what_runs_with_older_code(stack):
 
 def test_a_folder_that_cannot_be_made_is_told(stack):
     broken, _ = stack_with(stack, {**stack.config.values, "CACHE_DIR": "/proc/nowhere"})
-    with pytest.raises(StackError, match="^The folder /proc/nowhere"):
+    with pytest.raises(StackError, match=r"^The folder /proc/nowhere"):
         broken._make_folders()
 
 
