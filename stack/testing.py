@@ -21,6 +21,9 @@ from stack.postgres import socket_url as postgres_url
 from stack.redis import Redis
 from stack.redis import socket_url as redis_url
 
+MEMORY = Path("/dev/shm")  # noqa: S108
+ROOM_BYTES = 4_000_000_000
+
 
 class TestServices:
     """PostgreSQL (fsync off) and Redis, gone with everything in them at ``stop``.
@@ -30,8 +33,8 @@ class TestServices:
     nothing is started for it.
     ``POSTGRES_BINDIR`` and ``REDIS_BIN`` choose other programs than the wheels'.
 
-    Without a directory a short one is made in the system's temporary folder, which is also what
-    root needs: ``nobody`` cannot enter a closed home or pytest's own temporary folders.
+    Without a directory a short one is made outside of homes, which is also what root needs:
+    ``nobody`` cannot enter a closed home or pytest's own temporary folders.
     """
 
     __test__ = False
@@ -39,7 +42,7 @@ class TestServices:
     def __init__(self, directory: Path | str | None = None) -> None:
         self._account = service_account()
         self._made = directory is None
-        self._directory = Path(directory or tempfile.mkdtemp(prefix="atelier-test-"))
+        self._directory = Path(directory or _scratch_folder("atelier-test-"))
         run = self._directory / "run"
         own = {"DATABASE_URL": postgres_url(run), "REDIS_URL": redis_url(run)}
         self._offered = _offered(own)
@@ -118,7 +121,7 @@ class TestStack:
     __test__ = False
 
     def __init__(self, settings: Mapping[str, str] | None = None) -> None:
-        self._folder = Path(tempfile.mkdtemp(prefix="atelier-e2e-"))
+        self._folder = Path(_scratch_folder("atelier-e2e-"))
         self.said: list[str] = []
         environ = {**os.environ, **self._settings(), **(settings or {})}
         self.config = Config(
@@ -178,7 +181,7 @@ class TestStack:
     def _spare_the_disk(self) -> None:
         """A disk that stands still for a second would be an outage, and only processes die here."""
         settings = self.config.state / "postgres" / "local.conf"
-        settings.write_text("fsync = off\n")
+        settings.write_text("fsync = off\nmax_wal_size = 256MB\n")
         settings.chmod(0o644)
         self.stack.client.signal("postgres", "HUP")
 
@@ -209,6 +212,19 @@ def services(directory: Path | str | None = None) -> TestServices:
 def site_packages() -> Path:
     """Where the running Python keeps the wheels with the servers' programs."""
     return Path(sysconfig.get_path("purelib"))
+
+
+def _scratch_folder(prefix: str) -> str:
+    """A new folder in memory, where tables are made and emptied faster, if there is plenty of it.
+
+    Copies of programs must be able to run there.
+    """
+    suits = (
+        MEMORY.is_dir()
+        and not os.statvfs(MEMORY).f_flag & os.ST_NOEXEC
+        and shutil.disk_usage(MEMORY).free >= ROOM_BYTES
+    )
+    return tempfile.mkdtemp(prefix=prefix, dir=MEMORY if suits else None)
 
 
 def _free_port() -> int:

@@ -8,6 +8,7 @@ import atexit
 import os
 import tempfile
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,6 @@ import django
 import django.conf
 import orjson
 import pytest
-from django.core.management.color import no_style
 from django.db import connection
 from django.test import TransactionTestCase
 
@@ -86,14 +86,28 @@ django.conf.settings.PASSWORD_HASHERS = [
 
 
 def _empty_tables(case: TransactionTestCase) -> None:
-    """What Django does after a test that committed, but for the content types and permissions.
+    """What Django does after a test that committed, but only for tables that hold rows.
 
-    They are the same for all tests, and to make them anew takes longer than most tests do.
+    Most are empty, and a table takes a millisecond or two. Content types and permissions stay: they
+    are the same for all tests, and to make them anew takes longer than most tests do.
     """
+    with connection.cursor() as cursor:
+        cursor.execute(_rows_query())
+        filled = [table for (table,) in cursor.fetchall()]
+        if filled:
+            names = ", ".join(map(connection.ops.quote_name, filled))
+            cursor.execute(f"TRUNCATE {names} CASCADE")
+
+
+@cache
+def _rows_query() -> str:
+    """Names of the tables that hold rows."""
     kept = {"django_migrations", "django_content_type", "auth_permission"}
     tables = connection.introspection.django_table_names(only_existing=True, include_views=False)
-    statements = connection.ops.sql_flush(no_style(), sorted({*tables} - kept))
-    connection.ops.execute_sql_flush(statements)
+    return " UNION ALL ".join(
+        f"(SELECT '{table}' FROM {connection.ops.quote_name(table)} LIMIT 1)"
+        for table in sorted({*tables} - kept)
+    )
 
 
 TransactionTestCase._fixture_teardown = _empty_tables
