@@ -11,7 +11,8 @@ COMPILE = $(VENV)/uv pip compile --quiet --generate-hashes --no-emit-index-url \
 # Enough for checks that look at settings and never connect.
 PRODUCTION = SECRET_KEY=check-only-aB3dE5gH7jK9mN1pQ3sT5vW7yZ9bD1fH3jK5mN7pQ9sT1v HTTPS=true \
 	DEBUG=false ALLOWED_HOSTS=shop.example DATABASE_URL=postgresql://check@/check REDIS_URL=redis://localhost
-export PYTHONDONTWRITEBYTECODE = 1
+# Hundreds of processes start in a run of the tests, and each would compile the site anew.
+export PYTHONDONTWRITEBYTECODE =
 
 .DEFAULT_GOAL := help
 .PHONY: help up down restart status logs environment test test-long test-postgres-15 check lock \

@@ -1,10 +1,11 @@
 """What the stack asks of the site through manage.py, each step harmless when done again."""
 
 import hashlib
+import json
 import shutil
 import subprocess
 from collections.abc import Mapping
-from enum import Enum, auto
+from enum import Enum
 from pathlib import Path
 
 from stack.config import Config
@@ -15,11 +16,10 @@ DONE_WITH_REJECTS = 3
 SEED = "1"
 SAMPLE_STARTED = "sample-started"
 SAMPLE_DONE = "sample-done"
-ADMIN_DONE = "admin-done"
-CLIENT_DONE = "client-done"
-# Where the shell finds the hash of what was made.
-ADMIN_HASH = "User.objects.get(username=os.environ['NAME']).password"
-CLIENT_HASH = "Client.objects.get(client_id=os.environ['NAME']).client_secret"
+HAS_PRODUCTS = [
+    *("shell", "--no-imports", "--command"),
+    "from products.models import Product; print(Product.objects.exists())",
+]
 # All that an instance reads when it starts.
 CHECK_SETTINGS = """
 from django.core.exceptions import ImproperlyConfigured
@@ -33,9 +33,9 @@ except ImproperlyConfigured as error:
 class Made(Enum):
     """What `.env` names: made now, there before, or there with another secret."""
 
-    NOW = auto()
-    BEFORE = auto()
-    OTHERWISE = auto()
+    NOW = "now"
+    BEFORE = "before"
+    OTHERWISE = "otherwise"
 
 
 class Application:
@@ -61,28 +61,26 @@ class Application:
                 (finished.stderr.strip() or "The settings cannot be read.").splitlines()[-1]
             )
 
-    def migrate(self) -> None:
-        self._manage("migrate", "--noinput", "--verbosity", "0")
+    def prepare(self) -> bool:
+        """Migrate and collect static files. Whether sample data should be imported.
 
-    def collect_static(self) -> None:
-        """Files readable by nginx's workers whatever the caller's umask is."""
-        self._manage("collectstatic", "--noinput", "--verbosity", "0")
+        It should where it is asked for, and neither it nor other products are there.
+        """
+        steps = [
+            ["migrate", "--noinput", "--verbosity", "0"],
+            ["collectstatic", "--noinput", "--verbosity", "0"],
+        ]
+        wanted = self._sample_size() > 0 and not self._is_marked(SAMPLE_DONE)
+        asks = wanted and not self._is_marked(SAMPLE_STARTED)
+        said = self._manage_each([*steps, HAS_PRODUCTS] if asks else steps)
+        # Readable by nginx's workers whatever the caller's umask is.
         for path in (self.config.static, *self.config.static.rglob("*")):
             path.chmod(0o755 if path.is_dir() else 0o644)
+        return wanted and not (asks and said[-1].split()[-1] == "True")
 
     def expire_caches(self) -> None:
         """New code may answer otherwise; nothing that old code answered is served from now on."""
         self._manage("expire_caches")
-
-    def wants_sample(self) -> bool:
-        """Whether sample data is asked for and neither it nor other products are there."""
-        if self._is_marked(SAMPLE_DONE) or self._sample_size() == 0:
-            return False
-        if self._is_marked(SAMPLE_STARTED):
-            return True
-        question = "from products.models import Product; print(Product.objects.exists())"
-        answer = self._manage("shell", "--no-imports", "--command", question)
-        return answer.split()[-1] == "False"
 
     def import_sample(self) -> list[str]:
         """Generate and import the sample; the closing lines of the import's summary.
@@ -101,62 +99,40 @@ class Application:
         self._mark(SAMPLE_DONE)
         return [line for text in summaries[1:] for line in text.splitlines()[-2:]]
 
-    def create_admin(self) -> Made:
-        """Make the staff account of `.env`: its password is news then."""
-        name = self.config.text("ADMIN_USERNAME", "admin")
-        password = self.config.text("ADMIN_PASSWORD")
-        if not password:
-            raise StackError("ADMIN_PASSWORD is empty: set the first account's password in .env.")
-        told = _digest(name, password)
-        if self._mark_of(ADMIN_DONE) == told:
-            return Made.BEFORE
-        account = {
-            "DJANGO_SUPERUSER_USERNAME": name,
-            "DJANGO_SUPERUSER_EMAIL": self.config.text("ADMIN_EMAIL", "admin@localhost"),
-            "DJANGO_SUPERUSER_PASSWORD": password,
-        }
-        made = Made.NOW
-        try:
-            self._manage("createsuperuser", "--noinput", more=account)
-        except StackError as error:
-            if "already taken" not in str(error):
-                raise
-            made = self._compared(ADMIN_HASH, name, password)
-        if made is not Made.OTHERWISE:
-            self._mark(ADMIN_DONE, told)
-        return made
+    def create_accounts(self) -> dict[str, Made]:
+        """Make the first staff account (``admin``) and the first client (``client``) of `.env`.
 
-    def create_client(self) -> Made:
-        """Make the first client of the API, of `.env`.
-
-        A `.env` from before there were clients names no secret: then none is made.
+        A `.env` from before there were clients names no secret for one: then none is made.
         """
-        name = self.config.text("FIRST_CLIENT_ID", "first")
-        secret = self.config.text("FIRST_CLIENT_SECRET")
-        told = _digest(name, secret)
-        if not secret or self._mark_of(CLIENT_DONE) == told:
-            return Made.BEFORE
-        said = self._manage(
-            *("create_client", "The first client", "--id", name, "--if-missing"),
-            more={"CLIENT_SECRET": secret},
-        )
-        is_new = "client_secret=" in said
-        made = Made.NOW if is_new else self._compared(CLIENT_HASH, name, secret)
-        if made is not Made.OTHERWISE:
-            self._mark(CLIENT_DONE, told)
+        if not self.config.text("ADMIN_PASSWORD"):
+            raise StackError("ADMIN_PASSWORD is empty: set the first account's password in .env.")
+        text = self.config.text
+        accounts = {
+            "admin": (text("ADMIN_USERNAME", "admin"), text("ADMIN_PASSWORD")),
+            "client": (text("FIRST_CLIENT_ID", "first"), text("FIRST_CLIENT_SECRET")),
+        }
+        made = dict.fromkeys(accounts, Made.BEFORE)
+        missing = [
+            kind
+            for kind, (name, secret) in accounts.items()
+            if secret and self._mark_of(f"{kind}-done") != _digest(name, secret)
+        ]
+        if missing:
+            told = self._manage(
+                *("create_first_accounts", *missing),
+                more={
+                    "ADMIN_USERNAME": accounts["admin"][0],
+                    "ADMIN_EMAIL": text("ADMIN_EMAIL", "admin@localhost"),
+                    "ADMIN_PASSWORD": accounts["admin"][1],
+                    "FIRST_CLIENT_ID": accounts["client"][0],
+                    "FIRST_CLIENT_SECRET": accounts["client"][1],
+                },
+            )
+            made |= {kind: Made(word) for kind, word in json.loads(told).items()}
+        for kind in missing:
+            if made[kind] is not Made.OTHERWISE:
+                self._mark(f"{kind}-done", _digest(*accounts[kind]))
         return made
-
-    def _compared(self, stored: str, name: str, secret: str) -> Made:
-        """Whether what was made before has this secret; `stored` is where Django keeps its hash."""
-        question = (
-            "import os; from django.contrib.auth.hashers import check_password; "
-            "from users.models import Client, User; "
-            f"print(check_password(os.environ['SECRET'], {stored}))"
-        )
-        answer = self._manage(
-            *("shell", "--no-imports", "--command", question), more={"NAME": name, "SECRET": secret}
-        )
-        return Made.BEFORE if answer.split()[-1] == "True" else Made.OTHERWISE
 
     def _sample_size(self) -> int:
         return self.config.number("SAMPLE_PRODUCTS", 2000)
@@ -167,22 +143,35 @@ class Application:
         more: Mapping[str, str] | None = None,
         accepted: tuple[int, ...] = (0,),
     ) -> str:
-        command = [str(self.config.python), str(self.config.checkout / "manage.py"), *arguments]
-        finished = subprocess.run(
-            command,
+        """What a command of manage.py prints."""
+        finished = self._run(str(self.config.checkout / "manage.py"), *arguments, more=more)
+        if finished.returncode not in accepted:
+            raise _failed(arguments[0], finished.returncode, finished.stdout + finished.stderr)
+        return finished.stdout
+
+    def _manage_each(self, commands: list[list[str]]) -> list[str]:
+        """What each of some commands prints, run in one process."""
+        finished = self._run("-m", "stack.commands", said=json.dumps(commands))
+        told = [json.loads(line) for line in finished.stdout.splitlines()]
+        for command, (code, said) in zip(commands, told, strict=False):
+            if code:
+                raise _failed(command[0], code, said)
+        if len(told) < len(commands):
+            raise _failed(commands[len(told)][0], finished.returncode, finished.stderr)
+        return [said for _, said in told]
+
+    def _run(
+        self, *arguments: str, more: Mapping[str, str] | None = None, said: str = ""
+    ) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [str(self.config.python), *arguments],
             env={**self.environ, **(more or {})},
             cwd=self.config.checkout,
-            stdin=subprocess.DEVNULL,
+            input=said,
             capture_output=True,
             text=True,
             check=False,
         )
-        if finished.returncode not in accepted:
-            output = last_lines((finished.stdout + finished.stderr).strip())
-            raise StackError(
-                f"manage.py {arguments[0]} failed (exit code {finished.returncode}).\n{output}"
-            )
-        return finished.stdout
 
     def _is_marked(self, name: str) -> bool:
         return (self._marks / name).exists()
@@ -203,6 +192,12 @@ class Application:
 def _digest(name: str, secret: str) -> str:
     """What tells whether `.env` has another secret by now, and not which."""
     return hashlib.sha256(f"{name}\0{secret}".encode()).hexdigest()
+
+
+def _failed(command: str, code: int, output: str) -> StackError:
+    return StackError(
+        f"manage.py {command} failed (exit code {code}).\n{last_lines(output.strip())}"
+    )
 
 
 def code_files(checkout: Path) -> list[Path]:

@@ -86,9 +86,8 @@ class Stack:
                 raise StackError("Nothing runs here: `make up` starts it.")
             self._check_settings()
             self._rotate_access_log()
-            self._prepare_site()
-            self._create_admin()
-            self._create_client()
+            self.application.prepare()
+            self._create_accounts()
             nginx_changed = nginx_files.install(self.config, self.nginx)
             self._renew_all(self._apply_supervisor_config(), nginx_changed=nginx_changed)
             self._wait_ready()
@@ -135,10 +134,9 @@ class Stack:
         else:
             renewed = self._apply_supervisor_config()
         self._start_storage(postgres, redis)
-        self._prepare_site()
-        self._import_sample()
-        self._create_admin()
-        self._create_client()
+        if self.application.prepare():
+            self._import_sample()
+        self._create_accounts()
         nginx_changed = nginx_files.install(self.config, self.nginx)
         for name in BACKGROUND:
             self.client.start(name)
@@ -287,38 +285,30 @@ class Stack:
             otherwise=lambda: f"{name} does not answer.\n{self._log(name)}",
         )
 
-    def _prepare_site(self) -> None:
-        self.application.migrate()
-        self.application.collect_static()
-
     def _import_sample(self) -> None:
-        if self.application.wants_sample():
-            self.say("importing the sample data")
-            for line in self.application.import_sample():
-                self.say(line)
+        self.say("importing the sample data")
+        for line in self.application.import_sample():
+            self.say(line)
 
-    def _create_admin(self) -> None:
+    def _create_accounts(self) -> None:
+        made = self.application.create_accounts()
         name = self.config.text("ADMIN_USERNAME", "admin")
-        made = self.application.create_admin()
-        if made is Made.OTHERWISE:
+        if made["admin"] is Made.OTHERWISE:
             self.say(
                 f"the account {name} has another password than ADMIN_PASSWORD in .env: it was made"
                 f" with an earlier one, or changed since. Sign in with that,"
                 f" or set one: .venv/bin/python manage.py changepassword {name}"
             )
-        if made is Made.NOW:
+        if made["admin"] is Made.NOW:
             self.say(f"staff account {name} made, password {self.config.text('ADMIN_PASSWORD')}")
-
-    def _create_client(self) -> None:
         client = self.config.text("FIRST_CLIENT_ID", "first")
-        made = self.application.create_client()
-        if made is Made.OTHERWISE:
+        if made["client"] is Made.OTHERWISE:
             self.say(
                 f"the client {client} has another secret than FIRST_CLIENT_SECRET in .env: it was"
                 " made with an earlier one. Put that there,"
                 " or another id into FIRST_CLIENT_ID, and run `make restart`"
             )
-        if made is Made.NOW:
+        if made["client"] is Made.NOW:
             secret = self.config.text("FIRST_CLIENT_SECRET")
             self.say(f"client {client} of the tenant default made; a token for it:")
             self.say(

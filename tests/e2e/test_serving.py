@@ -474,16 +474,15 @@ def test_nginx_refuses_public_routes_in_plain_text(ask):
 
 def test_secrets_of_another_env_are_told_of_and_change_nothing(stack):
     application = stack.stack.application
-    assert application.create_admin() is Made.BEFORE
-    assert application.create_client() is Made.BEFORE
+    before = {"admin": Made.BEFORE, "client": Made.BEFORE}
+    assert application.create_accounts() == before
     for mark in ("admin-done", "client-done"):
         assert stat.S_IMODE((stack.config.state / "marks" / mark).stat().st_mode) == 0o600
 
     values = {**stack.config.values, "ADMIN_PASSWORD": "another", "FIRST_CLIENT_SECRET": "s" * 64}
     anew, said = stack_with(stack, values)
     for _ in range(2):
-        anew._create_admin()
-        anew._create_client()
+        anew._create_accounts()
     assert len(said) == 4
     assert said[0].startswith("the account admin has another password than ADMIN_PASSWORD in .env")
     assert said[1].startswith("the client first has another secret than FIRST_CLIENT_SECRET")
@@ -491,13 +490,13 @@ def test_secrets_of_another_env_are_told_of_and_change_nothing(stack):
 
     # What was right all along is so again, as it is after the password was set by hand.
     (stack.config.state / "marks" / "admin-done").write_text("")
-    assert application.create_admin() is Made.BEFORE
-    assert application.create_client() is Made.BEFORE
+    (stack.config.state / "marks" / "client-done").write_text("")
+    assert application.create_accounts() == before
 
     values |= {"ADMIN_USERNAME": "eve", "FIRST_CLIENT_ID": "second"}
     other = Application(replace(stack.config, values=values), stack.stack.environ)
-    assert (other.create_admin(), other.create_client()) == (Made.NOW, Made.NOW)
-    assert (other.create_admin(), other.create_client()) == (Made.BEFORE, Made.BEFORE)
+    assert other.create_accounts() == {"admin": Made.NOW, "client": Made.NOW}
+    assert other.create_accounts() == before
 
 
 def test_up_mends_what_a_failed_one_has_left_behind(stack):

@@ -445,7 +445,6 @@ def test_the_command_makes_a_client_once(capsys):
     assert made.tenant.name == "default"
     with pytest.raises(CommandError, match="already"):
         call_command(*arguments)
-    call_command(*arguments, "--if-missing")
     assert Client.objects.count() == 1
 
 

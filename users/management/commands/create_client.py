@@ -6,7 +6,7 @@ from django.core.management.base import BaseCommand, CommandError
 
 from atelier.core.errors import AtelierError
 from users.models import DEFAULT_TENANT, Client, Scope, Tenant
-from users.services.tenants import ClientExists, register_client
+from users.services.tenants import register_client
 
 SECRET = "CLIENT_SECRET"  # noqa: S105 - the name of a variable
 
@@ -27,9 +27,6 @@ class Command(BaseCommand):
         )
         parser.add_argument(
             "--public", action="store_true", help="for people, and without a secret"
-        )
-        parser.add_argument(
-            "--if-missing", action="store_true", help="leave a client of this id as it is"
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -52,11 +49,6 @@ class Command(BaseCommand):
                 client_id=options["id"],
                 secret=os.environ.get(SECRET, ""),
             )
-        except ClientExists as error:
-            if options["if_missing"]:
-                self.stdout.write(f"there already: {options['id']}")
-                return
-            raise CommandError(error.message) from error
         except AtelierError as error:
             raise CommandError(error.message) from error
         self.stdout.write(f"client_id={made.client.client_id}")

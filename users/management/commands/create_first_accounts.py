@@ -1,0 +1,66 @@
+import json
+import os
+from argparse import ArgumentParser
+from collections.abc import Mapping
+from typing import Any
+
+from django.contrib.auth.hashers import check_password
+from django.core.exceptions import ValidationError
+from django.core.management.base import BaseCommand, CommandError
+
+from atelier.core.errors import AtelierError
+from users.models import DEFAULT_TENANT, Client, Scope, Tenant, User
+from users.services.tenants import ClientExists, register_client
+
+NOW = "now"
+BEFORE = "before"
+OTHERWISE = "otherwise"
+
+
+class Command(BaseCommand):
+    help = (
+        "Make the first staff account and the first client of the API that the environment names "
+        "(ADMIN_USERNAME, ADMIN_EMAIL, ADMIN_PASSWORD; FIRST_CLIENT_ID, FIRST_CLIENT_SECRET). "
+        "Prints as JSON for each whether it was made now, was there before, or is there with "
+        "another secret; what is there stays as it is."
+    )
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("kinds", nargs="+", choices=["admin", "client"])
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        makers = {"admin": _staff_account, "client": _client}
+        told = {kind: makers[kind](os.environ) for kind in options["kinds"]}
+        self.stdout.write(json.dumps(told))
+
+
+def _staff_account(environ: Mapping[str, str]) -> str:
+    name, email = environ["ADMIN_USERNAME"], environ["ADMIN_EMAIL"]
+    password = environ["ADMIN_PASSWORD"]
+    there = User.objects.filter(username=name).first()
+    if there is not None:
+        return BEFORE if check_password(password, there.password) else OTHERWISE
+    try:
+        User(username=name, email=email).clean_fields(exclude=["password"])
+    except ValidationError as error:
+        raise CommandError(f"The first staff account: {' '.join(error.messages)}") from error
+    User.objects.create_superuser(name, email, password)
+    return NOW
+
+
+def _client(environ: Mapping[str, str]) -> str:
+    client_id, secret = environ["FIRST_CLIENT_ID"], environ["FIRST_CLIENT_SECRET"]
+    try:
+        register_client(
+            name="The first client",
+            tenant=Tenant.objects.get(name=DEFAULT_TENANT),
+            scopes=Scope.values,
+            client_id=client_id,
+            secret=secret,
+        )
+    except ClientExists:
+        there = Client.objects.get(client_id=client_id)
+        return BEFORE if check_password(secret, there.client_secret) else OTHERWISE
+    except AtelierError as error:
+        raise CommandError(error.message) from error
+    return NOW
