@@ -84,7 +84,8 @@ class Load:
             client.join()
 
     def _run(self) -> None:
-        while not self._stopped.is_set():
+        # The machine is for those who restart, too.
+        while not self._stopped.wait(0.01):
             began = time.monotonic()
             try:
                 outcome: object = self._ask("GET", self._path).status
