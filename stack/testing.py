@@ -6,6 +6,7 @@ import socket
 import sys
 import sysconfig
 import tempfile
+import threading
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from types import TracebackType
@@ -15,14 +16,53 @@ from stack import debian, dotenv, probes
 from stack.accounts import service_account
 from stack.binaries import postgres_bindir, redis_server
 from stack.config import Config
+from stack.errors import StackError
 from stack.lifecycle import Stack
 from stack.postgres import THROW_AWAY, Postgres
 from stack.postgres import socket_url as postgres_url
+from stack.processes import run
 from stack.redis import Redis
 from stack.redis import socket_url as redis_url
 
+# Names the folder of the template.
+TEMPLATE = "ATELIER_TEST_TEMPLATE"
 MEMORY = Path("/dev/shm")  # noqa: S108
 ROOM_BYTES = 4_000_000_000
+
+
+class Template:
+    """A cluster that is migrated already, for test servers to start with a copy of it.
+
+    To migrate takes longer than all else that a server needs. It is made while the caller goes on;
+    servers of this process and of those that inherit ``environ`` wait for it.
+    """
+
+    def __init__(self, settings: Mapping[str, str]) -> None:
+        """`settings` is the environment that Django's settings come from."""
+        self._folder = Path(_scratch_folder("atelier-template-"))
+        self._settings = settings
+        self._thread = threading.Thread(target=self._make)
+        self.environ = {TEMPLATE: str(self._folder)}
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self) -> None:
+        self._thread.join()
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+    def _make(self) -> None:
+        try:
+            with TestServices(self._folder, copies=False) as services:
+                run(
+                    [sys.executable, str(configuration.CHECKOUT / "manage.py"), "migrate"],
+                    environ={**self._settings, **services.environ},
+                    failure="The template of the databases cannot be migrated.",
+                )
+                services.keep_cluster(self._folder / "cluster")
+        except BaseException as error:
+            (self._folder / "failed").write_text(str(error))
+            raise
 
 
 class TestServices:
@@ -31,7 +71,8 @@ class TestServices:
     ``environ`` holds ``DATABASE_URL`` and ``REDIS_URL``, before they are started. With
     ``ATELIER_TEST_USE_EXISTING=1`` a URL that the environment already has is passed through and
     nothing is started for it.
-    ``POSTGRES_BINDIR`` and ``REDIS_BIN`` choose other programs than the wheels'.
+    ``POSTGRES_BINDIR`` and ``REDIS_BIN`` choose other programs than the wheels'. The cluster
+    ``copies`` the template's, if there is one.
 
     Without a directory a short one is made outside of homes, which is also what root needs:
     ``nobody`` cannot enter a closed home or pytest's own temporary folders.
@@ -39,7 +80,8 @@ class TestServices:
 
     __test__ = False
 
-    def __init__(self, directory: Path | str | None = None) -> None:
+    def __init__(self, directory: Path | str | None = None, *, copies: bool = True) -> None:
+        self._copies = copies
         self._account = service_account()
         self._made = directory is None
         self._directory = Path(directory or _scratch_folder("atelier-test-"))
@@ -72,6 +114,12 @@ class TestServices:
         if self._made:
             shutil.rmtree(self._directory, ignore_errors=True)
 
+    def keep_cluster(self, destination: Path) -> None:
+        """Stop PostgreSQL and move its data there, at once."""
+        if self._postgres is not None:
+            self._postgres.stop()
+            self._postgres.data.rename(destination)
+
     def __enter__(self) -> "TestServices":
         return self.start()
 
@@ -94,6 +142,8 @@ class TestServices:
             account=self._account,
             settings=THROW_AWAY,
         )
+        if self._copies:
+            _copy_template(self._postgres.data)
         self._postgres.initialise()
         self._postgres.start()
 
@@ -146,6 +196,8 @@ class TestStack:
     def start(self) -> "TestStack":
         self._folder.chmod(0o755)
         try:
+            if self.config.has_own_postgres:
+                _copy_template(self.config.state / "postgres")
             self.stack.up()
             if self.config.has_own_postgres:
                 self._spare_the_disk()
@@ -214,6 +266,22 @@ def site_packages() -> Path:
     return Path(sysconfig.get_path("purelib"))
 
 
+def _copy_template(data: Path) -> None:
+    """Put a copy of the template's cluster there, if there is a template."""
+    if TEMPLATE not in os.environ:
+        return
+    folder = Path(os.environ[TEMPLATE])
+    cluster, failed = folder / "cluster", folder / "failed"
+    probes.wait_until(
+        lambda: cluster.exists() or failed.exists(),
+        seconds=180,
+        otherwise=lambda: f"{cluster} is not made.",
+    )
+    if failed.exists():
+        raise StackError(failed.read_text())
+    run(["cp", "-a", str(cluster), str(data)], failure=f"{data} cannot be copied.")
+
+
 def _scratch_folder(prefix: str) -> str:
     """A new folder in memory, where tables are made and emptied faster, if there is plenty of it.
 
@@ -233,8 +301,13 @@ def _free_port() -> int:
         return int(probe.getsockname()[1])
 
 
+def has_servers_of_others() -> bool:
+    """Whether the environment offers servers to the tests."""
+    return os.environ.get("ATELIER_TEST_USE_EXISTING") == "1"
+
+
 def _offered(names: Iterable[str]) -> dict[str, str]:
     """The addresses of servers that the environment offers to the tests."""
-    if os.environ.get("ATELIER_TEST_USE_EXISTING") != "1":
+    if not has_servers_of_others():
         return {}
     return {name: os.environ[name] for name in names if os.environ.get(name)}

@@ -19,7 +19,8 @@ import pytest
 from django.db import connection
 from django.test import TransactionTestCase
 
-from stack.testing import TestServices
+from stack.postgres import DATABASE
+from stack.testing import TEMPLATE, Template, TestServices, has_servers_of_others
 
 WHOLE_SITE = {"site", "small_stack"}
 CONTRACT = Path(__file__).parent / "contract"
@@ -73,6 +74,7 @@ if django.conf.settings.configured:
     raise pytest.UsageError("Unset DJANGO_SETTINGS_MODULE: the suite starts its own servers first.")
 
 _services = TestServices()
+_template: Template | None = None
 atexit.register(_services.stop)
 _before = os.environ.copy()
 os.environ.update(ENVIRON)
@@ -114,12 +116,25 @@ TransactionTestCase._fixture_teardown = _empty_tables
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    if config.getoption("numprocesses", None):
-        # This one runs no test: it hands them out to others, which set themselves up.
-        os.environ.clear()
-        os.environ.update(_before)
-    else:
-        _services.start()
+    global _template
+    if not config.getoption("numprocesses", None):
+        return
+    # This one runs no test: it hands them out to others, which set themselves up.
+    environ = dict(os.environ)
+    os.environ.clear()
+    os.environ.update(_before)
+    if not has_servers_of_others():
+        _template = Template(environ)
+        os.environ.update(_template.environ)
+        _template.start()
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    if session.config.getoption("numprocesses", None):
+        return
+    _services.start()
+    if TEMPLATE in os.environ:
+        connection.settings_dict["TEST"]["TEMPLATE"] = DATABASE
 
 
 @pytest.hookimpl(trylast=True)
@@ -134,6 +149,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 def pytest_unconfigure() -> None:
     _services.stop()
+    if _template is not None:
+        _template.stop()
     _files.cleanup()
 
 
