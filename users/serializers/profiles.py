@@ -200,8 +200,8 @@ def search_of(body: Any) -> dict[str, Any]:
     return {
         **_order(sort_by),
         "query": query,
-        "limit": min(_number(body.get("limit")) or DEFAULT_LIMIT, MAX_LIMIT),
-        "offset": min(_number(body.get("offset")), MAX_OFFSET),
+        "limit": min(_number(body.get("limit"), DEFAULT_LIMIT), MAX_LIMIT),
+        "offset": min(_number(body.get("offset"), 0), MAX_OFFSET),
         "after": after,
     }
 
@@ -217,11 +217,11 @@ def _order(sort_by: Any) -> dict[str, str]:
     return {"sort_by": f"{name} {direction or 'ASC'}"}
 
 
-def _number(value: Any) -> int:
-    """A whole number, or its digits, clamped; 0 for anything else."""
+def _number(value: Any, default: int) -> int:
+    """A whole number, or its digits, clamped; the default for anything else."""
     if isinstance(value, float) and value.is_integer():
         value = int(value)
-    return 0 if isinstance(value, bool) else whole(str(value), default=0)
+    return whole(str(value), default=default)
 
 
 def uploaded(url: str) -> bytes:
