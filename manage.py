@@ -10,12 +10,17 @@ def main() -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "atelier.settings")
     from django.core.exceptions import ImproperlyConfigured
     from django.core.management import execute_from_command_line
+    from django.db import OperationalError, connection
 
     try:
         execute_from_command_line(sys.argv)
     except ImproperlyConfigured as error:
         # A setting that cannot be used: the sentence says which, and what it shall be.
         sys.exit(f"error: {error}")
+    except OperationalError as error:
+        if connection.connection is not None:
+            raise
+        sys.exit(f"error: DATABASE_URL cannot be reached: {' '.join(str(error).split())}")
 
 
 if __name__ == "__main__":

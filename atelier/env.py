@@ -27,6 +27,17 @@ def text(name: str, default: str | None = None) -> str:
     return str(value or "")
 
 
+def secret(name: str, *, is_checked: bool) -> str:
+    """What signs, as long and varied as Django's check security.W009 wants it, if it is checked."""
+    value = text(name)
+    is_random = len(value) >= 50 and len(set(value)) >= 5
+    if is_checked and (not is_random or value.startswith("django-insecure-")):
+        raise ImproperlyConfigured(
+            f"{name} can be guessed. Set it to 50 random characters or more."
+        )
+    return value
+
+
 def boolean(name: str, default: bool) -> bool:
     value = text(name, str(default)).strip().lower()
     if value in {"true", "1", "yes", "on"}:

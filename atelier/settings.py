@@ -6,7 +6,7 @@ from atelier.core.logging import configure as configure_logging
 BASE_DIR = env.BASE_DIR
 
 DEBUG = env.boolean("DEBUG", default=False)
-SECRET_KEY = env.text("SECRET_KEY")
+SECRET_KEY = env.secret("SECRET_KEY", is_checked=not DEBUG)
 SECRET_KEY_FALLBACKS = env.words("SECRET_KEY_FALLBACKS", default="")
 
 # TLS ends in front of nginx. Behind it, HTTPS=true closes the cookies and sends HSTS.
@@ -292,7 +292,14 @@ NGINX_ADDRESSES = env.addresses("NGINX_ADDRESSES")
 # How a visitor is recognised: see atelier.core.visitors.
 VISITOR_ID_KEY = env.text("VISITOR_ID_KEY", default="")
 TOKEN_KEY = env.text("TOKEN_KEY", default="")
-TOKEN_ALGORITHM = env.text("TOKEN_ALGORITHM", default="HS256")
+TOKEN_ALGORITHM = env.choice(
+    "TOKEN_ALGORITHM",
+    default="HS256",
+    among=(
+        *("HS256", "HS384", "HS512", "RS256", "RS384", "RS512", "ES256", "ES384", "ES512"),
+        *("PS256", "PS384", "PS512", "EdDSA"),
+    ),
+)
 TOKEN_AUDIENCE = env.text("TOKEN_AUDIENCE", default="")
 
 # Where logins are announced, and with what deliveries are signed: docs/deliveries.md.

@@ -3,6 +3,7 @@
 import hashlib
 import os
 import re
+import socket
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -177,7 +178,13 @@ class Config:
             raise StackError(f"MEDIA_ROOT is {self.media}: set it to an absolute path.")
         check_socket_path(self.postgres_sockets / f".s.PGSQL.{POSTGRES_PORT}.lock")
         check_socket_path(self.web_sockets / f"{self.instances[-1]}.sock")
+        if not _is_known(self.http_host):
+            raise StackError(
+                f"HTTP_HOST is {self.http_host!r}: set it to an address of this machine, such as"
+                " 127.0.0.1."
+            )
         _ = self.http_port, self.cache_size, self.redis_maxmemory
+        self.number("SAMPLE_PRODUCTS", 0)
 
 
 def load(checkout: Path = CHECKOUT, environ: Mapping[str, str] = os.environ) -> Config:
@@ -215,6 +222,14 @@ def default_state(checkout: Path) -> Path:
         return checkout / "var"
     digest = hashlib.sha256(os.fsencode(checkout)).hexdigest()[:8]
     return ROOT_STATE / f"{checkout.name}-{digest}"
+
+
+def _is_known(host: str) -> bool:
+    """Whether it is an address, or a name of one."""
+    try:
+        return bool(socket.getaddrinfo(host, None))
+    except (OSError, UnicodeError):
+        return False
 
 
 def running_python() -> Path:

@@ -30,7 +30,7 @@ from oauthlib.oauth2.rfc6749.grant_types.authorization_code import code_challeng
 from oauthlib.oauth2.rfc6749.tokens import BearerToken
 
 from users.models import Client, Scope, User
-from users.services.tokens import end_family, family_of_code, scopes_of
+from users.services.tokens import digest_of, end_family, family_of_code, scopes_of
 from users.sql.tokens import lock_family
 
 # A SHA-256 in base64url, which is all that S256 can make.
@@ -131,6 +131,19 @@ class Validator(OAuth2Validator):
         # Used before, by this client: whoever came first may have stolen it (RFC 9700, 4.5).
         family = family_of_code(code)
         if RefreshToken.objects.filter(token_family=family, application=client).exists():
+            end_family(family)
+        return False
+
+    def validate_refresh_token(
+        self, refresh_token: str, client: Client, request: Any, *args: Any, **kwargs: Any
+    ) -> bool:
+        if super().validate_refresh_token(refresh_token, client, request, *args, **kwargs):
+            return True
+        # Of a token that was used before, the library has ended the family, but for what a refresh
+        # under way is about to give.
+        used = RefreshToken.objects.filter(token_checksum=digest_of(refresh_token))
+        family = used.exclude(revoked=None).values_list("token_family", flat=True).first()
+        if family is not None:
             end_family(family)
         return False
 

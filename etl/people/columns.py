@@ -11,11 +11,19 @@ from collections.abc import Callable
 from datetime import UTC, date, datetime
 from uuid import UUID
 
+from django.core.exceptions import ValidationError
+
+from atelier.core.text import BLANK, HIDDEN, LINE, LINES, NAMED
 from etl.columns import MAX_SHORT_BYTES, Cleaned, Field, Kind, Unclean
 
-# Any byte but quote, line ends and NUL; and no comma either, where no quotes hold the text.
-_PLAIN = rb"[\x01-\x09\x0b\x0c\x0e-\x21\x23-\xff]"
-_BARE = rb"[\x01-\x09\x0b\x0c\x0e-\x21\x23-\x2b\x2d-\xff]"
+# Of what validators refuse, the reason of the line that is rejected.
+REASONS = {BLANK: "missing_value", HIDDEN: "hidden_character"}
+
+# Bytes of text that hides nothing: no controls, and none that a hidden character begins with.
+# Quotes are not among them; where none hold the text, commas are not either.
+_LETTERS = rb"\x80-\xbf\xc3-\xe1\xe3-\xee"
+_PLAIN = rb"[\x20\x21\x23-\x7e" + _LETTERS + rb"]"
+_BARE = rb"[\x20\x21\x23-\x2b\x2d-\x7e" + _LETTERS + rb"]"
 _BARE_BLACK = rb"[\x21\x23-\x2b\x2d-\x7e]"
 _IS_NULL = rb"null[,\r\n]"
 
@@ -54,19 +62,34 @@ def _optional(clean: Callable[[Field], Cleaned]) -> Callable[[Field], Cleaned]:
     return lambda field: _empty(field) if _is_empty(field) else clean(field)
 
 
-def _text(field: Field) -> Cleaned:
+def _plain(field: Field) -> Cleaned:
+    """Text that is judged by what is made of it."""
     return field.text, None
+
+
+def _text(*rules: Callable[[str], None]) -> Callable[[Field], Cleaned]:
+    """Text as the API has it, by its validators."""
+
+    def read(field: Field) -> Cleaned:
+        for rule in rules:
+            try:
+                rule(field.text)
+            except ValidationError as error:
+                raise Unclean(REASONS[str(error.code)]) from error
+        return field.text, None
+
+    return read
 
 
 def _short_text(field: Field) -> Cleaned:
     if len(field.text.encode()) > MAX_SHORT_BYTES:
         raise Unclean("too_long")
-    return field.text, None
+    return _text(*NAMED)(field)
 
 
 def _mobile(field: Field) -> Cleaned:
     """Blanks alone are no number."""
-    return field.text.strip() or None, None
+    return _text(*LINE)(Field(field.text.strip(), field.quoted))[0] or None, None
 
 
 def _userid(field: Field) -> Cleaned:
@@ -149,10 +172,9 @@ def _degrees(most: int) -> Callable[[Field], Cleaned]:
 
 
 _QUOTED = rb'"' + _PLAIN + rb'*+(?:(?>""' + _PLAIN + rb'*+))*+"'
-_BLACK_START = (
-    rb'(?:"(?=[\x21\x23-\xff])' + _QUOTED[1:] + rb"|(?=[\x21-\xff])(?!" + _IS_NULL + rb")"
-)
-_BLACK_START += _BARE + rb"++)"
+# What is sure to show: ASCII, and letters of Latin, Greek, Cyrillic and Chinese.
+_SHOWN = rb"(?=[\x21\x23-\x2b\x2d-\x7e\xc3-\xcb\xce-\xd1\xe4-\xe9])"
+_NAME = rb'(?:"' + _SHOWN + _QUOTED[1:] + rb"|(?!" + _IS_NULL + rb")" + _SHOWN + _BARE + rb"++)"
 
 USERID = Kind(_quoted_or_bare(rb"[1-9]\d{0,14}"), "bigint", _required(_userid))
 NULL_USERID = Kind(rb"(?:[1-9]\d{0,14}|)", "bigint", _optional(_userid))
@@ -165,14 +187,14 @@ NULL_INSTANT = Kind(
 )
 NULL_DATE = Kind(rb"(?:" + _quoted_or_bare(_DAY) + rb"|)", "date", _optional(_date))
 NULL_UUID = Kind(rb"(?:" + _quoted_or_bare(_UUID) + rb"|)", "uuid", _optional(_uuid))
-NAME = Kind(_BLACK_START, "text", _required(_text))
-EMAIL = Kind(_quoted_or_bare(_BARE_BLACK + rb"++"), "text", _required(_text))
+NAME = Kind(_NAME, "text", _required(_text(*NAMED)))
+EMAIL = Kind(_quoted_or_bare(_BARE_BLACK + rb"++"), "text", _required(_plain))
 NULL_MOBILE = Kind(rb"(?:" + _quoted_or_bare(rb"\+\d{5,18}") + rb"|)", "text", _optional(_mobile))
-NULL_TEXT = Kind(
-    rb"(?:" + _QUOTED + rb"|(?!" + _IS_NULL + rb")" + _BARE + rb"*+)", "text", _optional(_text)
-)
-NULL_SHORT_TEXT = Kind(
-    rb"(?:" + _quoted_or_bare(rb"[\w -]{1,60}") + rb"|)", "text", _optional(_short_text)
+_TEXT = rb"(?:" + _QUOTED + rb"|(?!" + _IS_NULL + rb")" + _BARE + rb"*+)"
+NULL_LINE = Kind(_TEXT, "text", _optional(_text(*LINE)))
+NULL_LINES = Kind(_TEXT, "text", _optional(_text(*LINES)))
+NULL_NAME = Kind(
+    rb"(?:" + _quoted_or_bare(rb"\w[\w -]{0,59}") + rb"|)", "text", _optional(_short_text)
 )
 LATITUDE = Kind(
     rb"(?:-?(?:[0-8]?\d(?:\.\d{1,15})?|90)|)", "double precision", _optional(_degrees(90))

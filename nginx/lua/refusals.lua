@@ -53,56 +53,72 @@ local SHAPES = {
     end,
 }
 
--- The first that fits: methods, or all; an address without its last slash; the shape.
+local FILE = "GET, HEAD"
+local READ = "GET, HEAD, OPTIONS"
+local MADE = "GET, POST, HEAD, OPTIONS"
+-- The first that fits: an address without its last slash; what it may be asked, as an instance says it;
+-- the shape; methods whose errors are problems all the same.
 local ROUTES = {
-    { nil, "^/login$", "accounts" },
-    { nil, "^/user/[^/]+$", "accounts" },
-    { nil, "^$", "profiles" },
-    { nil, "^/_health$", "profiles" },
-    { nil, "^/profiles/_search$", "profiles" },
-    { nil, "^/profiles/[^/]+/_upload$", "profiles" },
-    { "GET HEAD PATCH", "^/profiles/?[^/]*$", "problem" },
-    { nil, "^/profiles/?[^/]*$", "profiles" },
-    { nil, "^/oauth/token$", "oauth" },
-    { nil, "^/oauth/revoke$", "oauth" },
-    { nil, "^/oauth/introspect$", "oauth" },
-    { "POST", "^/products$", "problem" },
-    { "PATCH DELETE", "^/products/[^/]+$", "problem" },
-    { "PUT", "^/products/[^/]+/features$", "problem" },
-    { "PUT", "^/products/[^/]+/related$", "problem" },
-    { "POST", "^/products/[^/]+/styles$", "problem" },
-    { nil, "^/products/[^/]+/styles/[^/]+$", "problem" },
-    { "PATCH DELETE", "^/reviews/[^/]+$", "problem" },
-    { nil, "^/products", "text" },
-    { nil, "^/reviews", "text" },
-    { nil, "^/admin", "text" },
-    { nil, "^/docs", "text" },
-    { nil, "^/oauth/authorize", "text" },
-    { nil, "^/static", "text" },
-    { nil, "^/media", "text" },
+    { "^/login$", "POST, OPTIONS", "accounts" },
+    { "^/user/[^/]+$", READ, "accounts" },
+    { "^$", READ, "profiles" },
+    { "^/_health$", READ, "profiles" },
+    { "^/profiles$", MADE, "profiles", "GET HEAD PATCH" },
+    { "^/profiles/_search$", "POST, OPTIONS", "profiles" },
+    { "^/profiles/[^/]+$", "GET, PUT, PATCH, DELETE, HEAD, OPTIONS", "profiles", "GET HEAD PATCH" },
+    { "^/profiles/[^/]+/_upload$", "PUT, OPTIONS", "profiles" },
+    { "^/profiles/[^/]+/restore$", "POST, OPTIONS", "problem" },
+    { "^/profiles/[^/]+/preferences$", READ, "problem" },
+    { "^/profiles/[^/]+/preferences/[^/]+$", "GET, PUT, DELETE, HEAD, OPTIONS", "problem" },
+    { "^/oauth/token$", "POST", "oauth" },
+    { "^/oauth/revoke$", "POST", "oauth" },
+    { "^/oauth/introspect$", "POST", "oauth" },
+    { "^/oauth/authorize", MADE, "text" },
+    { "^/products$", MADE, "text", "POST" },
+    { "^/products/[^/]+$", "GET, PATCH, DELETE, HEAD, OPTIONS", "text", "PATCH DELETE" },
+    { "^/products/[^/]+/features$", "PUT, OPTIONS", "text", "PUT" },
+    { "^/products/[^/]+/related$", "GET, PUT, HEAD, OPTIONS", "text", "PUT" },
+    { "^/products/[^/]+/styles$", MADE, "text", "POST" },
+    { "^/products/[^/]+/styles/[^/]+$", "GET, PATCH, DELETE, HEAD, OPTIONS", "problem" },
+    { "^/products", READ, "text" },
+    { "^/reviews$", MADE, "text" },
+    { "^/reviews/meta$", READ, "text" },
+    { "^/reviews/[^/]+$", "PATCH, DELETE, OPTIONS", "text", "PATCH DELETE" },
+    { "^/reviews", "PUT, OPTIONS", "text" },
+    { "^/licensing/", READ, "problem" },
+    { "^/admin", MADE, "text" },
+    { "^/docs", FILE, "text" },
+    { "^/static", FILE, "text" },
+    { "^/media", FILE, "text" },
+    { "", FILE, "problem" },
 }
 
-local function shape_of(method, request_uri)
+-- What it may be asked, and the shape.
+local function route_of(method, request_uri)
     local path = match(request_uri, "^[^?#]*")
     path = match(path, "^/api/fec2/[^/]+(/.*)$") or path
     path = match(path, "^(.*)/$") or path
     for _, route in ipairs(ROUTES) do
-        local methods, address, shape = route[1], route[2], route[3]
-        if (not methods or find(methods, method, 1, true)) and find(path, address) then
-            return SHAPES[shape]
+        local address, allowed, shape, problems = unpack(route, 1, 4)
+        if find(path, address) then
+            local is_problem = problems and find(problems, method, 1, true)
+            return allowed, SHAPES[is_problem and "problem" or shape]
         end
     end
-    return SHAPES.problem
 end
 
 local M = {}
 
---- The answer for the status that nginx is about to give. A line that cannot be read has no address.
+--- The answer for the status that nginx is about to give.
 function M.answer()
     local var, header = ngx.var, ngx.header
     local status = SAME[ngx.status] or ngx.status
     local refusal = REFUSALS[status] or REFUSALS[500]
-    local answered = shape_of(var.request_method or "", var.request_uri or "/admin")
+    -- Of a line that is too long, or that cannot be read, nginx knows the beginning at most.
+    local method, address = match(var.request or "", "^(%u+) (/%S*)")
+    local allowed, answered = route_of(
+        var.request_method or method or "-", var.request_uri or address or "unknown"
+    )
     local kind, body = answered(status, refusal)
     -- Of an answer that came to nothing, such as a file without the range that was asked for.
     for name in pairs(ngx.resp.get_headers()) do
@@ -115,7 +131,9 @@ function M.answer()
     end
     header["Content-Type"] = kind
     header["Content-Length"] = #body
-    if status == 429 then
+    if status == 405 then
+        header["Allow"] = allowed
+    elseif status == 429 then
         header["Retry-After"] = var.retry_after
     elseif status == 503 then
         header["Retry-After"] = "2"

@@ -1,6 +1,7 @@
 """Readers of the environment: a bad value stops the start with the sentence that mends it."""
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -8,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from django.core.exceptions import ImproperlyConfigured
+from jwt.algorithms import get_default_algorithms
 
 from atelier import env
 
@@ -146,8 +148,9 @@ def settings_of(checkout: Path, expression: str, **environ: str) -> subprocess.C
     )
 
 
+KEY = "only-for-tests-" + "0123456789abcdef" * 4
 NEEDED = {
-    "SECRET_KEY": "x",
+    "SECRET_KEY": KEY,
     "DATABASE_URL": "postgres://me@db.example/shop",
     "REDIS_URL": "redis://cache.example",
 }
@@ -163,12 +166,38 @@ def test_settings_without_a_needed_value_stop_with_its_name(checkout, missing):
 
 def test_the_environment_wins_over_the_file(checkout):
     (checkout / ".env").write_text(
-        "SECRET_KEY=file\nDATABASE_URL=postgres://me@file/shop\nREDIS_URL=redis://file\n"
+        f"SECRET_KEY=file-{KEY}\nDATABASE_URL=postgres://me@file/shop\nREDIS_URL=redis://file\n"
     )
     expression = "settings.SECRET_KEY, settings.DATABASES['default']['HOST'], settings.REDIS_URL"
-    assert settings_of(checkout, expression).stdout == "('file', 'file', 'redis://file')\n"
-    finished = settings_of(checkout, expression, SECRET_KEY="environment")
-    assert finished.stdout == "('environment', 'file', 'redis://file')\n"
+    finished = settings_of(checkout, expression)
+    assert finished.stdout == f"('file-{KEY}', 'file', 'redis://file')\n"
+    finished = settings_of(checkout, expression, SECRET_KEY=f"environment-{KEY}")
+    assert finished.stdout == f"('environment-{KEY}', 'file', 'redis://file')\n"
+
+
+@pytest.mark.parametrize(
+    "key", ["short", "x" * 64, "abcd" * 16, f"django-insecure-{KEY}", KEY[:49]]
+)
+def test_a_key_that_can_be_guessed_is_for_debugging_only(monkeypatch, key):
+    monkeypatch.setenv("THING", key)
+    with pytest.raises(ImproperlyConfigured) as refused:
+        env.secret("THING", is_checked=True)
+    assert str(refused.value) == "THING can be guessed. Set it to 50 random characters or more."
+    assert env.secret("THING", is_checked=False) == key
+    monkeypatch.setenv("THING", KEY)
+    assert env.secret("THING", is_checked=True) == KEY
+
+
+def test_only_debugging_takes_any_key(checkout):
+    given = {**NEEDED, "SECRET_KEY": "short"}
+    assert "SECRET_KEY can be guessed." in settings_of(checkout, "0", **given).stderr
+    assert settings_of(checkout, "0", **given, DEBUG="true").stdout == "0\n"
+
+
+def test_each_algorithm_of_tokens_is_one_that_checks_them(checkout):
+    finished = settings_of(checkout, "0", **NEEDED, TOKEN_ALGORITHM="none")
+    [offered] = re.findall(r"TOKEN_ALGORITHM is 'none'\. Set it to one of (.*)\.", finished.stderr)
+    assert set(offered.split(", ")) <= set(get_default_algorithms())
 
 
 def test_https_closes_cookies_and_sends_hsts(checkout):
@@ -289,3 +318,21 @@ def test_the_command_line_says_in_one_line_which_setting_is_wrong(command, name,
     assert line.startswith(f"error: {name} ")
     assert repr(bad) in line
     assert "Set it to" in line
+
+
+@pytest.mark.parametrize(
+    ("command", "place"), [("migrate", "127.0.0.1:1"), ("rebuild_review_meta", "//no/such/folder")]
+)
+def test_the_command_line_says_in_one_line_that_there_is_no_database(command, place):
+    finished = subprocess.run(
+        [sys.executable, "manage.py", command],
+        cwd=env.BASE_DIR,
+        env={**os.environ, "DATABASE_URL": f"postgresql://nobody@{place}/shop"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert finished.returncode == 1
+    [line] = finished.stderr.splitlines()
+    assert line.startswith("error: DATABASE_URL cannot be reached: ")
+    assert place.strip("/").split(":")[0] in line

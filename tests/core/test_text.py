@@ -18,9 +18,26 @@ NOTHING = [
     "\u2800\u3164\uffa0\u115f\u1160",
     "\u034f\ufe0f",
     "\U000e0041",
+    "\u0301",
+    " \u0301\u20dd\u0903",
+    "\u180b\u17b4",
 ]
 # Persian with ZWNJ, Sinhala with ZWJ, Arabic, an emoji of three, one letter.
-NAMES = ["ن\u200cا", "ශ\u200dරී", "محمد \u200fعلی", "👩\u200d🚀", "a", "0", "O'Neil", "é"]
+NAMES = [
+    "ن\u200cا",
+    "ශ\u200dරී",
+    "محمد \u200fعلی",
+    "👩\u200d🚀",
+    "a",
+    "0",
+    "O'Neil",
+    "é",
+    "e\u0301",
+    "က\u103b",
+]
+
+# Code points that are never characters (Unicode 23.7).
+NONE = "\ufdd0\ufdef\ufffe\uffff\U0001fffe\U0010ffff"
 
 
 @pytest.mark.parametrize("text", NOTHING, ids=ascii)
@@ -39,7 +56,7 @@ def test_names_are_text(text):
 
 @pytest.mark.parametrize(
     "char",
-    [*"\x00\x01\t\n\r\x1b\x7f\x85", *"\u2028\u2029\u202a\u202d\u202e\u2066\u2069"],
+    [*"\x00\x01\t\n\r\x1b\x7f\x85", *"\u2028\u2029\u202a\u202d\u202e\u2066\u2069", *NONE],
     ids=ascii,
 )
 def test_hidden_characters_are_refused_by_their_number(char):

@@ -8,7 +8,7 @@ import socket
 import stat
 import threading
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
@@ -22,6 +22,7 @@ from stack.testing import TestStack
 from tests.access_log import access_log
 from tests.faults.cache.clients import Steady
 from tests.faults.cache.site import UNTRUSTED, wait_until
+from tests.users.test_matrix import ADMIN, ROUTES
 
 pytestmark = pytest.mark.e2e
 
@@ -471,6 +472,50 @@ def test_nginx_refuses_public_routes_in_plain_text(ask):
         assert (answer.status, answer.headers["Content-Type"]) == (status, "text/plain"), path
         assert len(answer.headers.get_all("X-Request-ID")) == 1
         assert b"<html" not in answer.body
+
+
+def test_a_method_that_nginx_refuses_is_told_with_those_that_are_allowed(ask):
+    # The admin's forms are posted.
+    allowed, paths = defaultdict(set, {ADMIN: {"POST"}}), {}
+    for (name, method), row in ROUTES.items():
+        allowed[name].add(method.upper())
+        paths.setdefault(name, row.path)
+    files = {"favicon": "/static/core/favicon.svg", "picture": f"/media/profiles/{'0' * 32}.jpg"}
+    for name, path in (paths | files).items():
+        refused = ask("TRACE", path)
+        assert refused.status == 405
+        told = set(refused.headers["Allow"].split(", "))
+        assert told - {"HEAD", "OPTIONS"} == allowed.get(name, {"GET"}), name
+        assert ("HEAD" in told) == ("GET" in told)
+    for path in files.values():
+        refused = ask("PUT", path)
+        assert (refused.status, refused.headers["Allow"]) == (405, "GET, HEAD")
+
+
+@pytest.mark.parametrize(
+    ("address", "kind"),
+    [
+        ("/products?x=", "text/plain"),
+        ("/reviews/", "text/plain"),
+        ("/user/1?x=", "application/json; charset=utf-8"),
+        ("/nothing?x=", "application/problem+json"),
+        ("/", "application/problem+json"),
+    ],
+)
+def test_an_address_too_long_is_refused_in_the_words_of_its_route(ask, address, kind):
+    refused = ask("GET", address + "y" * 9000)
+    assert (refused.status, refused.headers["Content-Type"]) == (414, kind)
+    if kind == "application/problem+json":
+        assert json.loads(refused.body)["code"] == "too_long"
+
+
+def test_a_line_that_nobody_can_read_is_a_problem(stack):
+    for line in (b"\x16\x03\x01\x02", b"GET", b"GET products HTTP/1.1", b"GET /nothing HTTP/9.1"):
+        with socket.create_connection(("127.0.0.1", stack.port), timeout=15) as broken:
+            broken.sendall(line + b"\r\n\r\n")
+            head, _, body = broken.recv(4096).partition(b"\r\n\r\n")
+        assert b"Content-Type: application/problem+json\r\n" in head
+        assert json.loads(body)["code"] == "bad_request"
 
 
 def test_secrets_of_another_env_are_told_of_and_change_nothing(stack):

@@ -2,19 +2,23 @@
 
 import gzip
 import io
+import re
 import sys
 from datetime import date
 from uuid import UUID
 
 import orjson
 import pytest
+from django.core.exceptions import ValidationError
 from django.db import connection, transaction
 from procrastinate.contrib.django.models import ProcrastinateJob
 
 from atelier.core.publishing import EPOCH, publish
+from atelier.core.text import is_blank, refuse_hidden_in_lines
 from etl.importing import drop_leftovers
 from etl.models import ImportReject, ImportRun
 from etl.people import applying, importing
+from etl.people.columns import NAME, NULL_LINE, NULL_LINES, NULL_NAME
 from licensing.models import NetworkOverride, Region
 from tests.etl.people import (
     ACCOUNT_ROWS,
@@ -264,6 +268,66 @@ def test_bad_profiles_are_rejected_with_what_was_refused(
     assert (reject.line, reject.column, reject.value) == (5, column, value)
     assert bytes(reject.original).decode() == row
     assert Profile.objects.count() == 3
+
+
+REFUSED = [
+    ("full_name", "\u200b", "missing_value"),
+    ("full_name", "\u0301", "missing_value"),
+    ("full_name", "\u3164 \ufeff", "missing_value"),
+    ("full_name", "Ann\uffff", "hidden_character"),
+    ("full_name", "Ann\u202eeeL", "hidden_character"),
+    ("full_name", "Ann\x1b", "hidden_character"),
+    ("full_name", "Ann\tLee", "hidden_character"),
+    ("profile_type", "\u200b", "missing_value"),
+    ("profile_type", "work\u2066", "hidden_character"),
+    ("mobile", "+4915123456789\u202e", "hidden_character"),
+    ("gender", "f\x85", "hidden_character"),
+    ("address", "1 Road\U0001ffff", "hidden_character"),
+    ("city_id", "Ber\u2067lin", "hidden_character"),
+    ("country_id", "D\x7fE", "hidden_character"),
+]
+
+
+def test_what_the_api_refuses_of_texts_is_rejected(import_users, folder):
+    fields = dict.fromkeys(PROFILES.split(","), "") | {"full_name": "Zoë “O’Hara” 👩\u200d🚀"}
+    rows, expected = [",".join((fields | {"email_id": "z@x.org"}).values())], []
+    for column, text, reason in REFUSED:
+        for written in (text, f'"{text}"'):
+            address = f"a{len(rows)}@x.org"
+            rows.append(",".join((fields | {"email_id": address, column: written}).values()))
+            expected.append((len(rows) + 1, column, text, reason))
+    outcome = import_users(write(folder, "profiles", PROFILES, rows))
+    assert outcome.code == 3
+    found = ImportReject.objects.values_list("line", "column", "value", "reason")
+    assert list(found.order_by("line")) == expected
+    assert Profile.objects.get().full_name == fields["full_name"]
+
+
+def test_an_address_may_have_lines_and_tabs(import_users, folder):
+    row = ',default,,,Ann,a@x.org,,,,"1 Road\r\n\tBerlin",,,,'
+    assert import_users(write(folder, "profiles", PROFILES, [row])).code == 0
+    assert Profile.objects.get().address == "1 Road\n\tBerlin"
+
+
+def test_nothing_that_is_refused_is_taken_unread():
+    lines, names = (NULL_LINE, NULL_LINES, NAME, NULL_NAME), (NAME, NULL_NAME)
+    chars = [chr(number) for number in range(0x20000) if not 0xD800 <= number <= 0xDFFF]
+    blank = [(names, char) for char in chars if is_blank(char)]
+    hidden = [(lines, f"A{char}") for char in chars if is_hidden(char)]
+    assert len(blank) > 1_000
+    assert len(hidden) > 90
+    for kinds, text in blank + hidden:
+        for kind in kinds:
+            for written in (text, f'"{text}"'):
+                assert not re.fullmatch(kind.fast, written.encode()), ascii(text)
+
+
+def is_hidden(char):
+    try:
+        refuse_hidden_in_lines(char)
+    except ValidationError:
+        return True
+    return False
 
 
 def test_of_twins_in_the_file_the_first_is_kept(import_users, folder):

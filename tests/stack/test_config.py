@@ -49,6 +49,23 @@ def test_a_size_that_its_program_would_not_read_names_the_setting(name, bad):
         configured(ATELIER_STATE_DIR="/tmp/a", **{name: bad}).check()
 
 
+@pytest.mark.parametrize("host", ["300.1.1.1", "no such name", "::1::"])
+def test_a_host_that_nothing_can_listen_on_is_refused(host):
+    with pytest.raises(StackError, match=f"^HTTP_HOST is '{host}': set it to an address of this"):
+        configured(ATELIER_STATE_DIR="/tmp/a", HTTP_HOST=host).check()
+
+
+@pytest.mark.parametrize("host", ["", "127.0.0.1", "::", "::1", "localhost"])
+def test_addresses_and_names_of_this_machine_are_hosts(host):
+    configured(ATELIER_STATE_DIR="/tmp/a", HTTP_HOST=host).check()
+
+
+@pytest.mark.parametrize("number", ["x", "-1", "1.5"])
+def test_a_sample_of_no_number_is_refused(number):
+    with pytest.raises(StackError, match=f"^SAMPLE_PRODUCTS is '{number}': set it to a whole"):
+        configured(ATELIER_STATE_DIR="/tmp/a", SAMPLE_PRODUCTS=number).check()
+
+
 @pytest.mark.parametrize("size", ["0", "1024", "256mb", "2GB", "64k"])
 def test_redis_reads_its_size_with_or_without_a_unit(size):
     configured(ATELIER_STATE_DIR="/tmp/a", REDIS_MAXMEMORY=size).check()
@@ -56,12 +73,17 @@ def test_redis_reads_its_size_with_or_without_a_unit(size):
 
 @pytest.mark.parametrize(
     ("name", "bad"),
-    [("DELIVERY_ALLOWED_NETWORKS", "foo"), ("DEBUG", "maybe"), ("GEOIP_MMDB", "/no/such.mmdb")],
+    [
+        ("DELIVERY_ALLOWED_NETWORKS", "foo"),
+        ("DEBUG", "maybe"),
+        ("GEOIP_MMDB", "/no/such.mmdb"),
+        ("TOKEN_ALGORITHM", "XX"),
+    ],
 )
 def test_a_setting_that_django_refuses_is_told_in_a_line(name, bad):
     values = {
         "ATELIER_STATE_DIR": "/tmp/a",
-        "SECRET_KEY": "only-for-tests",
+        "SECRET_KEY": "only-for-tests-" + "0123456789abcdef" * 4,
         "DATABASE_URL": "postgresql://a@/a",
         "REDIS_URL": "redis://localhost",
     }

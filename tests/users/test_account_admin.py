@@ -33,6 +33,7 @@ def test_accounts_are_found_by_userid_and_by_address(staff, account):
         ("1", [1]),
         ("192.0.2.7", [1]),
         ("2001:DB8::1", [2]),
+        ("2001:db8::1%eth0", []),
         ("192.0.2", []),
         ("x", []),
         ("9" * 40, []),
@@ -41,7 +42,7 @@ def test_accounts_are_found_by_userid_and_by_address(staff, account):
         assert found(staff.get(LIST, {"q": term})) == expected, term
 
 
-@pytest.mark.parametrize(("address", "status"), [("192.0.2.7", 200), ("x", 400), ("999", 400)])
+@pytest.mark.parametrize(("address", "status"), [("192.0.2.7", 200), ("x", 400), ("::1%eth0", 400)])
 def test_a_query_by_what_is_no_address_is_refused(staff, account, address, status):
     assert staff.get(LIST, {"ip": address}).status_code == status
 
@@ -80,10 +81,18 @@ def test_a_change_goes_through_the_service_and_shows_at_once(staff, account, red
     assert not Delivery.objects.exists()
 
 
-def test_a_form_that_is_refused_changes_no_tag(staff, account, redis):
-    form = {**form_data(staff.get(f"{LIST}1/change/")), "ip": "x"}
+@pytest.mark.parametrize(
+    ("address", "told"),
+    [
+        ("x", "Enter a valid IPv4 or IPv6 address."),
+        ("fe80::1%eth0", "An address with a zone is not one of a visitor."),
+    ],
+)
+def test_a_form_that_is_refused_says_why_and_changes_no_tag(staff, account, redis, address, told):
+    form = {**form_data(staff.get(f"{LIST}1/change/")), "ip": address}
     with retagged() as scopes:
-        assert staff.post(f"{LIST}1/change/", form).status_code == 200
+        page = staff.post(f"{LIST}1/change/", form)
+    assert page.context["adminform"].form.errors == {"ip": [told]}
     assert scopes == set()
     assert Account.objects.get().ip == "192.0.2.7"
 

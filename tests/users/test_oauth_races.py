@@ -8,8 +8,9 @@ from django.test import Client as Browser
 from oauth2_provider.models import AccessToken, Grant, RefreshToken
 
 from tests.factories.users import AdminFactory, PersonClientFactory
-from tests.threads import Crew
+from tests.threads import Aside, Crew
 from tests.users.test_oauth import consent, redeem, refresh
+from tests.waiting import second_connection, wait_for_blocked
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -76,3 +77,19 @@ def test_no_token_is_refreshed_past_the_end_of_its_family(crew, browser, rounds)
         refreshing = [partial(refresh_on, one["refresh_token"]) for one in given]
         crew.run(refreshing + [partial(redeem, anew(), code) for code in codes])
         assert_nothing_is_left()
+
+
+def test_reuse_of_a_refresh_token_ends_what_a_refresh_under_way_gives(browser):
+    first = orjson.loads(redeem(browser, consent(browser)["code"]).content)["refresh_token"]
+    second = orjson.loads(refresh(browser, first).content)["refresh_token"]
+    with second_connection() as other:
+        other.execute("BEGIN")
+        other.execute("SELECT FROM oauth2_provider_refreshtoken WHERE revoked IS NULL FOR UPDATE")
+        with Aside(partial(refresh, anew(), second)) as refreshing:
+            wait_for_blocked(1)
+            with Aside(partial(refresh, anew(), first)) as reusing:
+                wait_for_blocked(2)
+                other.execute("ROLLBACK")
+                assert refreshing.result().status_code == 200
+                assert reusing.result().status_code == 400
+    assert_nothing_is_left()

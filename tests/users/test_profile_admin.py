@@ -108,6 +108,8 @@ def test_an_account_is_linked_by_its_userid(staff, people):
         ({"email": "nobody"}, "That is no e-mail address."),
         ({"profile_type": "personal", "account": "1"}, "The account has a profile of this type"),
         ({"full_name": "\u200b\ufeff"}, "This field may not be blank."),
+        ({"full_name": "\u0301"}, "This field may not be blank."),
+        ({"full_name": "Ann\uffff"}, "The character U+FFFF is not allowed"),
         ({"city": "Ber\u202elin"}, "The character U+202E is not allowed"),
         ({"address": "1 Road\x1b"}, "The character U+001B is not allowed"),
         ({"full_name": "x" * 256}, "Ensure this value has at most 255 characters"),

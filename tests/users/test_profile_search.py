@@ -152,7 +152,10 @@ def test_f13_an_injected_query_is_only_words(client, crowd, query):
     [
         ({"limit": 3}, 3),
         ({"limit": "3"}, 3),
-        ({"limit": 0}, 10),
+        ({"limit": 0}, 0),
+        ({"limit": "0"}, 0),
+        ({"limit": 0, "query": "person"}, 0),
+        ({"limit": None}, 10),
         ({"limit": -5}, 10),
         ({"limit": 101}, 12),
         ({"limit": 9007199254740991}, 12),

@@ -500,6 +500,8 @@ def test_profiles_of_accounts_stay_when_nobody_names_them(client, people):
         ("full_name", "\u200b", "This field may not be blank."),
         ("full_name", "\u2800 \ufeff", "This field may not be blank."),
         ("profile_type", "\u200b", "This field may not be blank."),
+        ("full_name", "\u0301", "This field may not be blank."),
+        ("full_name", "Ann\uffff", "The character U+FFFF is not allowed"),
         ("full_name", "Ann\u202eeeL", "The character U+202E is not allowed"),
         ("city_id", "Ber\u2067lin", "The character U+2067 is not allowed"),
         ("gender", "f\x1b", "The character U+001B is not allowed"),

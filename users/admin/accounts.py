@@ -1,6 +1,7 @@
 from collections.abc import Collection, Iterable
 from typing import Any
 
+from django import forms
 from django.contrib import admin
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_ipv46_address
@@ -10,6 +11,15 @@ from django.http import HttpRequest
 from atelier.core.admin import PublishedModelAdmin
 from users.models import Account, SubscriptionStatus, user_scope
 from users.services import accounts as services
+
+
+class AddressField(forms.GenericIPAddressField):
+    """Django would drop a zone such as %eth0, which is a machine's own name of an interface."""
+
+    def to_python(self, value: Any) -> str:
+        if "%" in str(value or ""):
+            raise ValidationError("An address with a zone is not one of a visitor.", code="zone")
+        return super().to_python(value)
 
 
 @admin.register(Account)
@@ -34,6 +44,7 @@ class AccountAdmin(PublishedModelAdmin):
         "last_login_at",
     )
     readonly_fields = ("userid", "region", "created_at", "updated_at", "last_login_at")
+    formfield_overrides = {models.GenericIPAddressField: {"form_class": AddressField}}
 
     def lookup_allowed(self, lookup: str, value: str, request: HttpRequest) -> bool:
         is_readable = not lookup.startswith("ip") or _is_address(value)
@@ -71,4 +82,4 @@ def _is_address(text: str) -> bool:
         validate_ipv46_address(text)
     except ValidationError:
         return False
-    return True
+    return "%" not in text

@@ -11,7 +11,7 @@ from django.http import HttpRequest
 
 from atelier.core.admin import PublishedModelAdmin, QuickInline, ReadOnly
 from atelier.core.errors import AtelierError, Invalid
-from atelier.core.text import refuse_blank, refuse_hidden, refuse_hidden_in_lines
+from atelier.core.text import LINE, LINES, NAMED
 from users.identities import InvalidEmail, InvalidMobile, canonical_email, canonical_mobile
 from users.models import Preference, Profile, Tenant, User, profile_scope
 from users.serializers.profiles import MAX_ADDRESS, MAX_EMAIL, MAX_MOBILE, MAX_NAME, MAX_WORD
@@ -108,9 +108,9 @@ class ProfileAdmin(PublishedModelAdmin):
         if field is not None and db_field.name in MOST_LETTERS:
             field.validators.append(MaxLengthValidator(MOST_LETTERS[db_field.name]))
         if field is not None and db_field.name in self.single_line:
-            field.validators += [refuse_hidden, *([refuse_blank] if field.required else [])]
+            field.validators += NAMED if field.required else LINE
         if field is not None and db_field.name == "address":
-            field.validators.append(refuse_hidden_in_lines)
+            field.validators += LINES
         return field
 
     @staticmethod

@@ -19,7 +19,7 @@ from atelier.core.exception_handler import pointers
 from atelier.core.fields import Changes, TextField
 from atelier.core.numbers import MAX_ID
 from atelier.core.pagination import whole
-from atelier.core.text import refuse_blank, refuse_hidden, refuse_hidden_in_lines
+from atelier.core.text import LINE, LINES, NAMED
 from users.models import SORTS
 
 PROFILES_READ = "profiles:read"
@@ -35,8 +35,6 @@ HEALTHY = b'{"Status":"green"}'
 MAX_NAME, MAX_EMAIL, MAX_MOBILE, MAX_WORD, MAX_ADDRESS = 255, 320, 50, 100, 2_000
 MAX_QUERY = 1_000
 DEFAULT_LIMIT, MAX_LIMIT, MAX_OFFSET = 10, 100, 10_000
-# Validators of what must show, of one line, and of several.
-NAMED, LINE, LINES = [refuse_blank, refuse_hidden], [refuse_hidden], [refuse_hidden_in_lines]
 # The field of a picture's multipart body, and the bytes that it may have.
 PICTURE, MAX_PICTURE = "profile_image", 2 * 1024 * 1024
 
@@ -202,8 +200,8 @@ def search_of(body: Any) -> dict[str, Any]:
     return {
         **_order(sort_by),
         "query": query,
-        "limit": min(_number(body.get("limit")) or DEFAULT_LIMIT, MAX_LIMIT),
-        "offset": min(_number(body.get("offset")), MAX_OFFSET),
+        "limit": min(_number(body.get("limit"), DEFAULT_LIMIT), MAX_LIMIT),
+        "offset": min(_number(body.get("offset"), 0), MAX_OFFSET),
         "after": after,
     }
 
@@ -219,11 +217,11 @@ def _order(sort_by: Any) -> dict[str, str]:
     return {"sort_by": f"{name} {direction or 'ASC'}"}
 
 
-def _number(value: Any) -> int:
-    """A whole number, or its digits, clamped; 0 for anything else."""
+def _number(value: Any, default: int) -> int:
+    """A whole number, or its digits, clamped; the default for anything else."""
     if isinstance(value, float) and value.is_integer():
         value = int(value)
-    return 0 if isinstance(value, bool) else whole(str(value), default=0)
+    return whole(str(value), default=default)
 
 
 def uploaded(url: str) -> bytes:
