@@ -37,8 +37,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def up(options: argparse.Namespace) -> int:
     began = time.monotonic()
-    if configuration.create_env_file():
-        say(".env made")
     with kept_environment() as config:
         stack = _stack(config)
         started = stack.up()
@@ -146,15 +144,18 @@ def say(sentence: str) -> None:
 
 @contextlib.contextmanager
 def kept_environment() -> Iterator[Config]:
-    """The settings. What the environment sets now holds from now on, so that later commands, and
-    whatever the supervisor starts again, see the same; unless it is refused."""
+    """The settings, in a `.env` that is made if need be. What the environment sets now holds from
+    now on, so that later commands, and whatever the supervisor starts again, see the same; unless
+    it is refused."""
+    configuration.load().check()
     path = configuration.CHECKOUT / ".env"
-    before = path.read_text() if path.exists() else ""
-    names = dotenv.keep(path, os.environ) if before else []
+    folder = {name: os.environ[name] for name in os.environ.keys() & {"ATELIER_STATE_DIR"}}
+    if configuration.create_env_file(configuration.CHECKOUT, folder):
+        say(".env made")
+    before = path.read_text()
+    names = dotenv.keep(path, os.environ)
     try:
-        config = configuration.load()
-        config.check()
-        yield config
+        yield configuration.load()
     except StackError:
         if names:
             dotenv.write(path, before.splitlines())

@@ -87,17 +87,23 @@ def test_environment_is_kept_in_a_file_that_is_there_already(tmp_path):
     assert dotenv.keep(tmp_path / ".env", {name: ""}) == []
 
 
-def test_a_setting_that_is_refused_is_not_kept(tmp_path, monkeypatch):
+@pytest.mark.parametrize("is_first", [True, False])
+def test_a_setting_that_is_refused_is_not_kept(tmp_path, monkeypatch, is_first):
     path = tmp_path / ".env"
-    path.write_text("HTTP_PORT=8000\n")
+    for file in [tmp_path / ".env.example", *([] if is_first else [path])]:
+        file.write_text("HTTP_PORT=8000\n")
     monkeypatch.setattr(config, "CHECKOUT", tmp_path)
+    monkeypatch.setenv("HTTP_PORT", "90000")
+    with pytest.raises(StackError), kept_environment():
+        pass
+    assert path.exists() is not is_first
     monkeypatch.setenv("HTTP_PORT", "8001")
     with pytest.raises(StackError), kept_environment():
         raise StackError("nginx does not accept its configuration.")
-    assert dotenv.read(path) == {"HTTP_PORT": "8000"}
+    assert dotenv.read(path)["HTTP_PORT"] == "8000"
     with kept_environment() as found:
         assert found.http_port == 8001
-    assert dotenv.read(path) == {"HTTP_PORT": "8001"}
+    assert dotenv.read(path)["HTTP_PORT"] == "8001"
 
 
 def test_what_a_file_leaves_empty_or_out_is_made(tmp_path):
