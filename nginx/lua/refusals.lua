@@ -5,6 +5,7 @@ local find, format, match = string.find, string.format, string.match
 
 local FAILURE = "An error occurred. If this error persists, contact your instruction team."
 local BUSY = "The service is busy. Try again shortly."
+local UNANSWERED = "No answer came. It may have been done all the same: look before you try again."
 
 -- By status: the title and the code of a problem, what is said, and what is said in its detail
 -- where that is another sentence.
@@ -21,11 +22,15 @@ local REFUSALS = {
     [429] = { "Too Many Requests", "throttled", "Too many requests" },
     [500] = { "Internal Server Error", "error", FAILURE },
     [501] = { "Not Implemented", "not_implemented", "Not implemented" },
+    [502] = { "Bad Gateway", "unanswered", FAILURE, UNANSWERED },
     [503] = { "Service Unavailable", "unavailable", FAILURE, BUSY },
+    [504] = { "Gateway Timeout", "unanswered", FAILURE, UNANSWERED },
     [505] = { "HTTP Version Not Supported", "bad_request", "HTTP version not supported" },
 }
 -- An address or header too long (494) is a bad request; instances that are away or late, a 503.
 local SAME = { [494] = 400, [502] = 503, [504] = 503 }
+-- What may not be sent twice.
+local ONCE = { POST = true, PATCH = true }
 
 local KEPT = { connection = true, ["content-range"] = true }
 local JSON = "application/json; charset=utf-8"
@@ -107,12 +112,18 @@ local function route_of(method, request_uri)
     end
 end
 
+--- Whether an instance may have done what it did not answer, and would do it again.
+local function is_uncertain(var)
+    return ONCE[var.request_method] and SAME[ngx.status] == 503
+        and find(var.upstream_connect_time or "", "%d$")
+end
+
 local M = {}
 
 --- The answer for the status that nginx is about to give.
 function M.answer()
     local var, header = ngx.var, ngx.header
-    local status = SAME[ngx.status] or ngx.status
+    local status = not is_uncertain(var) and SAME[ngx.status] or ngx.status
     local refusal = REFUSALS[status] or REFUSALS[500]
     -- Of a line that is too long, or that cannot be read, nginx knows the beginning at most.
     local method, address = match(var.request or "", "^(%u+) (/%S*)")

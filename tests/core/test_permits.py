@@ -4,7 +4,6 @@ import re
 import time
 
 import pytest
-from django.core.cache import caches
 from django.http import HttpResponse
 
 from atelier.core import callers, throttling
@@ -17,13 +16,12 @@ pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture(autouse=True)
-def fresh(monkeypatch):
+def fresh(monkeypatch, patient_redis):
     """A process that knows no token and has taken no share."""
     verifier = Verifier()
     monkeypatch.setattr(callers, "_verifier", lambda: verifier)
     monkeypatch.setattr(throttling, "_shares", throttling._Shares())
     monkeypatch.setattr(throttling, "breaker", throttling.Breaker())
-    caches["default"].clear()
     return verifier
 
 

@@ -4,7 +4,6 @@ import socket
 import time
 
 import pytest
-from django.core.cache import caches
 
 from atelier.core import throttling
 from atelier.core.throttling import UNCOUNTED, _Shares, is_within_rate, take_ahead
@@ -12,13 +11,12 @@ from tests.factories.users import ClientFactory, bearer, give_token
 
 
 @pytest.fixture(autouse=True)
-def fresh(monkeypatch):
+def fresh(monkeypatch, patient_redis):
     """A process that has taken no share, in a second that does not end during the test."""
     monkeypatch.setattr(throttling, "_shares", _Shares())
     monkeypatch.setattr(throttling, "breaker", throttling.Breaker())
     second = [int(time.time())]
     monkeypatch.setattr(throttling.time, "time", lambda: second[0])
-    caches["default"].clear()
     return second
 
 

@@ -3,7 +3,7 @@
 import json
 import os
 import shutil
-from urllib.parse import urlsplit
+from urllib.parse import urljoin, urlsplit
 
 import pytest
 from django.contrib.auth import get_user_model
@@ -225,31 +225,30 @@ def test_wrong_password_is_told(browser):
     assert browser.complaints() == []
 
 
-def test_a_person_signs_in_and_allows_a_client(browser, live_server):
-    """That the browser goes to the client's address is enough: the second answers nothing."""
+@pytest.mark.parametrize("callback", ["/healthz", "http://127.0.0.1:65530/callback"])
+def test_a_person_signs_in_and_allows_a_client(browser, live_server, callback):
+    """That the browser goes to the client's address is enough: the second answers nothing.
+
+    What it complains of there, such as a missing icon, may come at any time after.
+    """
     admin = AdminFactory()
-    callback = f"{live_server.url}/healthz"
-    elsewhere = "http://127.0.0.1:65530/callback"
-    PersonClientFactory(client_id="office", redirect_uris=f"{callback} {elsewhere}")
-    for target in (callback, elsewhere):
-        browser.open(
-            "/oauth/authorize?response_type=code&client_id=office&scope=moderation&state=s"
-            f"&redirect_uri={target}&code_challenge={'x' * 43}&code_challenge_method=S256"
-        )
-        if target == callback:
-            browser.find("[name=username]").send_keys(admin.username)
-            browser.find("[name=password]").send_keys(PASSWORD)
-            browser.find("[type=submit]").click()
-        browser.wait_for(lambda: "Allow The back office?" in browser.driver.page_source)
-        assert browser.complaints() == []
-        assert browser.find("li").text == "Moderate, answer and delete reviews"
-        width = browser.driver.execute_script("return document.querySelector('main').offsetWidth")
-        # 28 rem and the padding: the stylesheet is there.
-        assert 400 < width < 560
-        if folder := os.environ.get("SCREENSHOTS"):
-            browser.driver.save_screenshot(f"{folder}/authorize.png")
-        browser.find("[name=allow]").click()
-        browser.wait_for(lambda: "code=" in browser.driver.current_url)
-        assert browser.driver.current_url.startswith(target)
-        # Of the client's own pages.
-        browser.complaints()
+    target = urljoin(live_server.url, callback)
+    PersonClientFactory(client_id="office", redirect_uris=target)
+    browser.open(
+        "/oauth/authorize?response_type=code&client_id=office&scope=moderation&state=s"
+        f"&redirect_uri={target}&code_challenge={'x' * 43}&code_challenge_method=S256"
+    )
+    browser.find("[name=username]").send_keys(admin.username)
+    browser.find("[name=password]").send_keys(PASSWORD)
+    browser.find("[type=submit]").click()
+    browser.wait_for(lambda: "Allow The back office?" in browser.driver.page_source)
+    assert browser.complaints() == []
+    assert browser.find("li").text == "Moderate, answer and delete reviews"
+    width = browser.driver.execute_script("return document.querySelector('main').offsetWidth")
+    # 28 rem and the padding: the stylesheet is there.
+    assert 400 < width < 560
+    if folder := os.environ.get("SCREENSHOTS"):
+        browser.driver.save_screenshot(f"{folder}/authorize.png")
+    browser.find("[name=allow]").click()
+    browser.wait_for(lambda: "code=" in browser.driver.current_url)
+    assert browser.driver.current_url.startswith(target)

@@ -26,7 +26,7 @@ ERRORS: dict[Fault, str] = {
     faults.nothing: "",
     # A session that stands still may hold a lock for longer than writers wait for it.
     faults.slow_answers: "(POST|PUT) 503",
-    # No POST is sent twice.
+    # No POST is sent twice, and none that may have been stored is called a 503.
     faults.killed_workers: "POST 50[24]",
     faults.workers_killed_at_their_release: "POST 50[24]",
     faults.killed_sessions: "(POST|PUT|GET) 503|(price|everything): OperationalError.*",
