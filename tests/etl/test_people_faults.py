@@ -96,7 +96,9 @@ def changed_set(folder: Path, of: Path) -> Path:
     return folder
 
 
-@pytest.mark.parametrize(("people", "times"), [(800, 4), pytest.param(4000, 50, marks=pytest.mark.long)])
+@pytest.mark.parametrize(
+    ("people", "times"), [(800, 4), pytest.param(4000, 50, marks=pytest.mark.long)]
+)
 def test_f6_killed_at_random_points_and_resumed_it_ends_as_if_undisturbed(
     tables, tmp_path, people, times
 ):
