@@ -101,7 +101,7 @@ def build(tenant: Tenant, rounds: int) -> None:
         mapping.map_tenant(tenant_id=tenant.pk)
 
 
-@pytest.mark.parametrize("turns", [2, pytest.param(20, marks=pytest.mark.long)])
+@pytest.mark.parametrize("turns", [6, pytest.param(20, marks=pytest.mark.long)])
 def test_a_map_built_while_writers_write_misses_nothing(tenant: Tenant, turns: int) -> None:
     with Crew(WRITERS + 2) as crew:
         for number in range(turns):
