@@ -97,7 +97,7 @@ def empty_shop() -> Iterator[str]:
     server.server_close()
 
 
-def test_smoke_passes_and_reports(stack, load):
+def test_smoke_passes_and_reports_on_one_page(stack, load):
     done = load(URL=stack.url)
 
     assert done.code == 0, done.said
@@ -114,6 +114,12 @@ def test_smoke_passes_and_reports(stack, load):
         for metric in ("http_req_duration", "http_req_failed", "http_reqs"):
             assert f"{metric}{{scenario:smoke,name:{name}}}" in limited
     assert "dropped_iterations{scenario:smoke}" in limited
+
+    report = (done.folder / "report.html").read_text()
+    assert "smoke, mixed" in report
+    assert all(name in report for name in READS | WRITES)
+    assert re.findall(r"""(?:src|href)=["']?(?!data:)[\w/.:]+""", report) == []
+    assert str(done.folder / "report.html") in done.said
 
 
 def test_smoke_of_accounts_and_profiles_passes(site, stack, load):
@@ -142,7 +148,7 @@ def test_smoke_of_accounts_and_profiles_passes(site, stack, load):
             " FROM users_tenant, (SELECT 'load@example.com' AS mail) address"
             " WHERE name = 'default' ON CONFLICT DO NOTHING"
         )
-    done = load(URL=stack.url, DOMAIN="users", ACCOUNTS="1", **client)
+    done = load(URL=stack.url, DOMAIN="users", ACCOUNTS="1", DURATION="3s", **client)
 
     assert done.code == 0, done.said
     routes = done.summary["routes"]
@@ -150,16 +156,6 @@ def test_smoke_of_accounts_and_profiles_passes(site, stack, load):
     assert all(route["requests"] > 0 and route["failed"] == 0 for route in routes.values())
     assert done.summary["checks"]["failed"] == 0
     assert done.summary["checks"]["passed"] == sum(route["requests"] for route in routes.values())
-
-
-def test_report_is_one_page_with_the_routes_in_it(stack, load):
-    done = load(URL=stack.url, DURATION="3s")
-
-    report = (done.folder / "report.html").read_text()
-    assert "smoke, mixed" in report
-    assert all(name in report for name in READS | WRITES)
-    assert re.findall(r"""(?:src|href)=["']?(?!data:)[\w/.:]+""", report) == []
-    assert str(done.folder / "report.html") in done.said
 
 
 def test_answers_are_counted_by_cache_status_without_the_warm_up(stack, load):

@@ -17,8 +17,8 @@ from tests.faults.cache.site import Site
 
 pytestmark = pytest.mark.e2e
 
-FIRST, PRODUCTS = 7_000_001, 300
-READERS, REFRESHES = 4, 3
+FIRST, PRODUCTS = 7_000_001, 100
+READERS, REFRESHES = 4, 2
 
 
 def write_delivery(folder: Path, version: int) -> None:

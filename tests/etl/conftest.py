@@ -126,13 +126,11 @@ def import_command(
 
 @pytest.fixture
 def import_all(import_command: Callable[..., Outcome], dataset: Dataset) -> Callable[[], None]:
-    """Import the whole data set; each command must end clean."""
+    """Import the whole data set; it must end clean."""
 
     def run() -> None:
-        dataset.write()
-        for command in ("import_products", "import_reviews"):
-            outcome = import_command(command, dataset.folder)
-            assert outcome.code == 0, outcome
+        outcome = import_command("import_all", dataset.write())
+        assert outcome.code == 0, outcome
 
     return run
 

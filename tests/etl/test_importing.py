@@ -224,7 +224,7 @@ def test_the_first_row_of_an_id_or_a_pair_is_kept(
                 kept[row] = (one, other)
         with publish(EPOCH):
             RelatedProduct.objects.all().delete()
-        outcome = import_command("import_products", dataset.write())
+        outcome = import_command("import_products", dataset.write("product", "related"))
         rejects = [(row["value"], row["reason"]) for row in outcome.rejects]
         assert sorted(rejects) == sorted(reasons)
         stored = RelatedProduct.objects.values_list("id", "product_id", "related_product_id")
@@ -233,11 +233,16 @@ def test_the_first_row_of_an_id_or_a_pair_is_kept(
 
 def test_a_row_that_repeats_a_pair_is_taken_when_the_first_has_another(import_command, dataset):
     dataset.rows["related"].append("9,1,2")
-    assert import_command("import_products", dataset.write()).rejects[0]["line"] == "6"
+    assert (
+        import_command("import_products", dataset.write("product", "related")).rejects[0]["line"]
+        == "6"
+    )
     dataset.rows["related"][0] = "1,3,2"
-    outcome = import_command("import_products", dataset.write())
+    outcome = import_command("import_products", dataset.write("product", "related"))
     assert outcome.counts("related") == (1, 1, 3, 0, 0)
-    assert import_command("import_products", dataset.write()).counts("related") == (0, 0, 5, 0, 0)
+    assert import_command("import_products", dataset.write("product", "related")).counts(
+        "related"
+    ) == (0, 0, 5, 0, 0)
 
 
 @pytest.mark.parametrize("has_fingerprints", [True, False])
@@ -271,12 +276,12 @@ def test_a_pair_that_another_row_of_the_table_keeps_is_rejected(
     import_command, dataset, has_fingerprints, lines, options, rejected, stored
 ):
     dataset.rows["related"] = ["1,1,2", *(["2,2,3"] if 2 in stored else [])]
-    assert import_command("import_products", dataset.write()).code == 0
+    assert import_command("import_products", dataset.write("product", "related")).code == 0
     if not has_fingerprints:
         Fingerprint.objects.all().delete()
     dataset.rows["related"] = lines
     for _ in range(2):
-        outcome = import_command("import_products", dataset.write(), **options)
+        outcome = import_command("import_products", dataset.write("product", "related"), **options)
         found = {(int(row["line"]), row["original"]) for row in outcome.rejects}
         assert found == {(line, lines[line - 2]) for line in rejected}
         rows = RelatedProduct.objects.values_list("id", "product_id", "related_product_id")
@@ -286,12 +291,13 @@ def test_a_pair_that_another_row_of_the_table_keeps_is_rejected(
 @pytest.mark.parametrize("seed", [1, 5])
 def test_refreshes_leave_every_pair_once_and_lose_none(import_command, dataset, seed):
     dice = random.Random(seed)
-    for turn in range(8):
+    for turn in range(6):
         rows = [(dice.randrange(1, 12), *dice.sample((1, 2, 3), 2)) for _ in range(6)]
         dataset.rows["related"] = [f"{row},{one},{other}" for row, one, other in rows]
         if turn % 3 == 0:
             Fingerprint.objects.all().delete()
-        outcome = import_command("import_products", dataset.write(), delete_absent=turn % 2 == 1)
+        dataset.write("product", "related")
+        outcome = import_command("import_products", dataset.folder, delete_absent=turn % 2 == 1)
         found = RelatedProduct.objects.values_list("product_id", "related_product_id")
         stored = list(found)
         assert len(stored) == len(set(stored))

@@ -1,6 +1,7 @@
 """F11: whatever is sent to any route, the answer is a 2xx or a 4xx in the house's shape."""
 
 import json
+from itertools import product
 
 import pytest
 
@@ -34,9 +35,9 @@ ROUTES += [("POST", path) for path in ("/reviews", "/login", "/profiles", "/prof
 
 @pytest.fixture(autouse=True)
 def shop():
-    product = ProductFactory(id=1)
-    CharacteristicFactory(id=14, product=product)
-    ReviewFactory(id=1, product=product)
+    shown = ProductFactory(id=1)
+    CharacteristicFactory(id=14, product=shown)
+    ReviewFactory(id=1, product=shown)
 
 
 def send(client, method, path, body=b"", **extra):
@@ -166,14 +167,16 @@ HOSTILE = [
 ]
 
 
-@pytest.mark.parametrize("value", HOSTILE, ids=lambda value: ascii(value)[:24])
 @pytest.mark.parametrize("name", list(review()))
-def test_f11_a_hostile_value_in_any_field_is_stored_as_it_is_or_refused(client, name, value):
+def test_f11_a_hostile_value_in_any_field_is_stored_as_it_is_or_refused(client, name):
     """Numbers too large for a float, lone surrogates and NULs are written as a client would."""
-    body = json.dumps(review(**{name: value})).encode()
-    response = send(client, "POST", "/reviews", body)
-    assert response.status_code in {201, 400, 422}
-    assert (Review.objects.count() == 2) is (response.status_code == 201)
+    for value in HOSTILE:
+        before = Review.objects.count()
+        body = json.dumps(review(**{name: value})).encode()
+        response = send(client, "POST", "/reviews", body)
+        assert response.status_code in {201, 400, 422}, ascii(value)[:24]
+        stored = Review.objects.count() - before
+        assert stored == (response.status_code == 201), ascii(value)[:24]
 
 
 HOSTILE_QUERY = [
@@ -209,27 +212,25 @@ HOSTILE_QUERY = [
     "%0D%0ASet-Cookie:%20a=b",
     "\xff\xfe",
 ]
+SHAPELESS = ["&" * 3000, "=" * 3000, "a=1&" * 999, "a=1&" * 5000, ";", "?", "#", "&&==&=&%&"]
 PARAMETERS = ["product_id", "page", "count", "sort", "category", "min_price", "max_price", "name"]
 
 
-@pytest.mark.parametrize("value", HOSTILE_QUERY, ids=lambda value: ascii(value)[:24])
 @pytest.mark.parametrize(
     "path", ["/products", "/products/1/styles", "/reviews", "/reviews/meta", "/reviews/1/helpful"]
 )
-def test_f11_a_hostile_query_is_answered(client, path, value):
+def test_f11_a_hostile_query_is_answered(client, path):
     method = "PUT" if path.endswith("helpful") else "GET"
-    for name in PARAMETERS:
+    for name, value in product(PARAMETERS, HOSTILE_QUERY):
         known = "" if name == "product_id" else "product_id=1&"
         send(client, method, path, QUERY_STRING=f"{known}{name}={value}")
         send(client, method, path, QUERY_STRING=f"{known}{value}={name}&{name}[]={value}&{name}")
 
 
-@pytest.mark.parametrize(
-    "query", ["&" * 3000, "=" * 3000, "a=1&" * 999, "a=1&" * 5000, ";", "?", "#", "&&==&=&%&"]
-)
 @pytest.mark.parametrize(("method", "path"), ROUTES)
-def test_f11_a_shapeless_query_is_answered(client, method, path, query):
-    send(client, method, path.partition("?")[0], QUERY_STRING=query)
+def test_f11_a_shapeless_query_is_answered(client, method, path):
+    for query in SHAPELESS:
+        send(client, method, path.partition("?")[0], QUERY_STRING=query)
 
 
 HOSTILE_SEGMENTS = [
@@ -285,10 +286,10 @@ def test_f11_a_hostile_path_is_answered(client, segment, slash):
     assert Review.objects.get().vote_count == 0
 
 
-@pytest.mark.parametrize("body", [b"\x00", b"\xff", b"{", b"[" * 100_000, b"x" * 2_000_000])
 @pytest.mark.parametrize(("method", "path"), ROUTES)
-def test_f11_a_body_that_nobody_asked_for_is_harmless(client, method, path, body):
-    send(client, method, path, body)
+def test_f11_a_body_that_nobody_asked_for_is_harmless(client, method, path):
+    for body in (b"\x00", b"\xff", b"{", b"[" * 100_000, b"x" * 2_000_000):
+        send(client, method, path, body)
 
 
 def test_f11_an_oversize_body_is_refused(client):

@@ -142,7 +142,7 @@ def test_f11_the_schema_holds_every_public_route():
 
 @EVERY_WAY
 def test_f11_drawn_requests_are_answered_as_the_schema_says(shop, label, mode):
-    exchange(OPERATIONS[label], mode, 30, shop, derandomize=True)
+    exchange(OPERATIONS[label], mode, 12, shop, derandomize=True)
 
 
 @pytest.mark.long

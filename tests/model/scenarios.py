@@ -40,9 +40,9 @@ SCENARIOS = {
     "recovery": Scenario(keepers=1, cut=(0,), lasting=True),
     "repeats": Scenario(keepers=1, cut=(0,), repeats=True),
     "two keepers": Scenario(writes=((0,),), keepers=2, cut=(0,)),
-    "hang": Scenario(keepers=1, faults=Faults(hang=1)),
-    "flush": Scenario(keepers=1, cut=(0,), faults=Faults(flush=1)),
-    "restart": Scenario(keepers=1, cut=(0,), faults=Faults(restart=1)),
+    "hang": Scenario(writes=((0,),), keepers=1, faults=Faults(hang=1)),
+    "flush": Scenario(writes=((0,),), keepers=1, cut=(0,), faults=Faults(flush=1)),
+    "restart": Scenario(writes=((0,),), keepers=1, cut=(0,), faults=Faults(restart=1)),
     "reload": Scenario(writes=((0,),), keepers=1, faults=Faults(reload=1)),
 }
 
@@ -53,6 +53,9 @@ LONG = {
     "outage, two keepers": Scenario(keepers=2, cut=(0, 1)),
     "outage, two reads": Scenario(readers=2, keepers=1, cut=(0, 1)),
     "recovery, two keepers": Scenario(keepers=2, cut=(0, 1), lasting=True),
+    "flush, two writers": Scenario(keepers=1, cut=(0,), faults=Faults(flush=1)),
+    "restart, two writers": Scenario(keepers=1, cut=(0,), faults=Faults(restart=1)),
+    "hang, two writers": Scenario(keepers=1, faults=Faults(hang=1)),
     "hang twice": Scenario(keepers=1, faults=Faults(hang=2)),
     "hang, one cut off": Scenario(keepers=1, cut=(0,), faults=Faults(hang=1)),
     "hang, flush": Scenario(keepers=1, faults=Faults(hang=1, flush=1)),

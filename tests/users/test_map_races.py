@@ -101,9 +101,10 @@ def build(tenant: Tenant, rounds: int) -> None:
         mapping.map_tenant(tenant_id=tenant.pk)
 
 
-def test_a_map_built_while_writers_write_misses_nothing(tenant: Tenant) -> None:
+@pytest.mark.parametrize("turns", [6, pytest.param(20, marks=pytest.mark.long)])
+def test_a_map_built_while_writers_write_misses_nothing(tenant: Tenant, turns: int) -> None:
     with Crew(WRITERS + 2) as crew:
-        for number in range(6):
+        for number in range(turns):
             writers = [partial(write, tenant, number * WRITERS + n, 12) for n in range(WRITERS)]
             loader = partial(load, tenant, number, 6)
             crew.run([*writers, loader, partial(build, tenant, 3)])

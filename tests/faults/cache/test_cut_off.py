@@ -24,7 +24,7 @@ pytestmark = pytest.mark.e2e
 
 logger = logging.getLogger(__name__)
 
-SECONDS = pytest.mark.parametrize("seconds", [5, pytest.param(120, marks=pytest.mark.long)])
+SECONDS = pytest.mark.parametrize("seconds", [3, pytest.param(120, marks=pytest.mark.long)])
 _products = count(30_000, 10)
 
 
@@ -86,7 +86,6 @@ def unanswered(proxy: Proxy) -> Iterator[None]:
 
 
 WAYS = [refused, unheard, unanswered]
-EACH_WAY = pytest.mark.parametrize("way", WAYS, ids=lambda way: way.__name__)
 
 
 def shown(site: Site, read: Read, name: str) -> list[tuple[int, bool]]:
@@ -99,8 +98,15 @@ def reads_of(hot: HotSet, name: str) -> list[Read]:
     return [read for read in hot.reads if name in read.names]
 
 
-@EACH_WAY
-@pytest.mark.parametrize("kind", ["price", "everything"])
+@pytest.mark.parametrize(
+    ("way", "kind"),
+    [
+        *((way, "price") for way in WAYS),
+        (unheard, "everything"),
+        *(pytest.param(way, "everything", marks=pytest.mark.long) for way in (refused, unanswered)),
+    ],
+    ids=lambda value: getattr(value, "__name__", value),
+)
 def test_a_write_that_could_not_tell_redis_is_shown_once_it_is_answered(
     site: Site, proxy: Proxy, writer: Process, hot: HotSet, way, kind: str
 ):

@@ -18,7 +18,7 @@ pytestmark = pytest.mark.e2e
 
 logger = logging.getLogger(__name__)
 
-SECONDS = pytest.mark.parametrize("seconds", [4, pytest.param(40, marks=pytest.mark.long)])
+SECONDS = pytest.mark.parametrize("seconds", [3, pytest.param(40, marks=pytest.mark.long)])
 GRACE_SECONDS = 1
 P95_SECONDS = 0.1
 VOTE_SECONDS = 0.5

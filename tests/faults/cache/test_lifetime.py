@@ -49,16 +49,16 @@ def counted(site: Site) -> dict[str, int]:
 
 
 def test_answers_are_made_anew_when_their_time_is_over(site: Site):
-    instance = Instance(site, "web-short", CACHE_SECONDS="2")
+    instance = Instance(site, "web-short", CACHE_SECONDS="1")
     with (
         contextlib.closing(instance),
-        Node(site.stack, "node-short", instance.socket, CACHE_SECONDS="2") as node,
+        Node(site.stack, "node-short", instance.socket, CACHE_SECONDS="1") as node,
     ):
         path = "/products/1?short"
         assert site.get(path, node.port, Steady).cache == "MISS"
         first = time.monotonic()
         seen = []
-        while time.monotonic() < first + 5:
+        while time.monotonic() < first + 2.5:
             seen.append(site.get(path, node.port, Steady).cache)
         assert set(seen) <= {"HIT", "EXPIRED", "MISS"}
         made_anew = [status for status in seen if status != "HIT"]

@@ -18,7 +18,7 @@ pytestmark = pytest.mark.e2e
 
 logger = logging.getLogger(__name__)
 
-SECONDS = pytest.mark.parametrize("seconds", [3, pytest.param(60, marks=pytest.mark.long)])
+SECONDS = pytest.mark.parametrize("seconds", [2, pytest.param(60, marks=pytest.mark.long)])
 MARKED_SECONDS = 2.0
 
 # What may go wrong with a request at each fault. Nothing, unless something is said here.
