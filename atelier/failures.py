@@ -9,7 +9,7 @@ from atelier.core.exception_handler import legacy, problem
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
-    return problem(request, 400, detail="The request cannot be read.", code="bad_request")
+    return _whole(problem(request, 400, detail="The request cannot be read.", code="bad_request"))
 
 
 def forbidden(request: HttpRequest, exception: Exception) -> HttpResponse:
@@ -21,7 +21,7 @@ def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
-    return legacy(500, "")
+    return _whole(legacy(500, ""))
 
 
 def reads_only(view: Callable[[HttpRequest], HttpResponse]) -> Callable[..., HttpResponse]:
@@ -35,3 +35,9 @@ def reads_only(view: Callable[[HttpRequest], HttpResponse]) -> Callable[..., Htt
         return answer
 
     return csrf_exempt(guarded)
+
+
+def _whole(response: HttpResponse) -> HttpResponse:
+    """With its length: what breaks above the middleware that adds it would go out in chunks."""
+    response.headers["Content-Length"] = str(len(response.content))
+    return response

@@ -170,6 +170,7 @@ def test_f18_hosts_do_not_share_answers_and_unknown_ones_get_none(client: Client
     # The instances are told the one in the header.
     confused = client.ask("GET", f"http://localhost{address}", host="evil.example")
     assert confused.status == 400
+    assert b"Content-Length: " in confused.head
     assert client.ask("GET", address).body == first.body
 
 

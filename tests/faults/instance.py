@@ -41,7 +41,8 @@ class Instance:
     """PostgreSQL, Redis and a web process, none of them the suite's own."""
 
     def __init__(self) -> None:
-        self._services = TestServices()
+        # Not migrated yet.
+        self._services = TestServices(copies=False)
         self._process: subprocess.Popen[str] | None = None
         self._port = 0
 
