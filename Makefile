@@ -3,8 +3,9 @@
 PYTHON ?= $(firstword $(wildcard /usr/bin/python3.11) $(shell command -v python3.11 python3))
 STACK = $(PYTHON) -m stack
 VENV = .venv/bin
-# Each process has PostgreSQL and Redis of its own.
-PYTEST = $(VENV)/python -m pytest --numprocesses logical --maxprocesses 4 --dist worksteal
+# Each process has PostgreSQL and Redis of its own. Two of them wait for a whole site more than they
+# compute (tests/conftest.py), so that a third has room on two processors.
+PYTEST = $(VENV)/python -m pytest --numprocesses 3 --dist worksteal
 COMPILE = $(VENV)/uv pip compile --quiet --generate-hashes --no-emit-index-url \
 	--no-emit-find-links --no-strip-extras --python-version 3.11 --custom-compile-command "make lock" $(UPGRADE)
 

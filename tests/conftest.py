@@ -23,6 +23,7 @@ from stack.postgres import DATABASE
 from stack.testing import TEMPLATE, Template, TestServices, has_servers_of_others
 
 WHOLE_SITE = {"site", "small_stack"}
+FAULTS = Path(__file__).parent / "faults"
 CONTRACT = Path(__file__).parent / "contract"
 
 _files = tempfile.TemporaryDirectory(prefix="atelier-test-files-")
@@ -138,13 +139,22 @@ def pytest_collection_finish(session: pytest.Session) -> None:
 
 
 @pytest.hookimpl(trylast=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Tests of the whole site first: they wait more than they compute.
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Tests of the whole site where two processes begin: they wait more than they compute.
 
-    With --dist worksteal the first process takes them from the beginning while the others steal
-    from the end of what is left, so that one of them starts the site and keeps it.
+    --dist worksteal gives each process an equal part, and those that are done steal from the end of
+    what is left to others, so that two processes start a site, and keep it.
     """
-    items.sort(key=lambda item: not WHOLE_SITE & set(getattr(item, "fixturenames", ())))
+    kinds: dict[str, list[pytest.Item]] = {"first": [], "faults": [], "rest": []}
+    for item in items:
+        is_whole = WHOLE_SITE & set(getattr(item, "fixturenames", ()))
+        is_fault = item.path.is_relative_to(FAULTS)
+        kinds["rest" if not is_whole else "faults" if is_fault else "first"].append(item)
+    first, faults, rest = kinds.values()
+    processes = getattr(config, "workerinput", {"workercount": 1})["workercount"]
+    part = max(len(items) // processes, len(first))
+    split = part - len(first)
+    items[:] = [*first, *rest[:split], *faults, *rest[split:]]
 
 
 def pytest_unconfigure() -> None:

@@ -6,7 +6,7 @@ from tests.faults.cache.race import Race
 from tests.faults.cache.site import Site
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="session")
 def race(site: Site) -> Iterator[Race]:
     race = Race(site, 10_000)
     yield race
