@@ -39,7 +39,7 @@ class Template:
 
     def __init__(self, settings: Mapping[str, str]) -> None:
         """`settings` is the environment that Django's settings come from."""
-        self._folder = Path(_scratch_folder("atelier-template-"))
+        self._folder = Path(_scratch_folder("atelier-template"))
         self._settings = settings
         self._thread = threading.Thread(target=self._make)
         self.environ = {TEMPLATE: str(self._folder)}
@@ -84,7 +84,7 @@ class TestServices:
         self._copies = copies
         self._account = service_account()
         self._made = directory is None
-        self._directory = Path(directory or _scratch_folder("atelier-test-"))
+        self._directory = Path(directory or _scratch_folder("atelier-test"))
         run = self._directory / "run"
         own = {"DATABASE_URL": postgres_url(run), "REDIS_URL": redis_url(run)}
         self._offered = _offered(own)
@@ -171,7 +171,7 @@ class TestStack:
     __test__ = False
 
     def __init__(self, settings: Mapping[str, str] | None = None) -> None:
-        self._folder = Path(_scratch_folder("atelier-e2e-"))
+        self._folder = Path(_scratch_folder("atelier-e2e"))
         self.said: list[str] = []
         environ = {**os.environ, **self._settings(), **(settings or {})}
         self.config = Config(
@@ -282,17 +282,23 @@ def _copy_template(data: Path) -> None:
     run(["cp", "-a", str(cluster), str(data)], failure=f"{data} cannot be copied.")
 
 
-def _scratch_folder(prefix: str) -> str:
+def _scratch_folder(kind: str) -> str:
     """A new folder in memory, where tables are made and emptied faster, if there is plenty of it.
 
-    Copies of programs must be able to run there.
+    Copies of programs must be able to run there. What is left of runs that were killed is removed
+    where its servers have died too; a whole stack goes on, until somebody ends it.
     """
     suits = (
         MEMORY.is_dir()
         and not os.statvfs(MEMORY).f_flag & os.ST_NOEXEC
         and shutil.disk_usage(MEMORY).free >= ROOM_BYTES
     )
-    return tempfile.mkdtemp(prefix=prefix, dir=MEMORY if suits else None)
+    if not suits:
+        return tempfile.mkdtemp(prefix=f"{kind}-")
+    for left in MEMORY.glob("atelier-te*-[0-9]*-*"):
+        if not probes.is_alive(int(left.name.split("-")[-2])):
+            shutil.rmtree(left, ignore_errors=True)
+    return tempfile.mkdtemp(prefix=f"{kind}-{os.getpid()}-", dir=MEMORY)
 
 
 def _free_port() -> int:
