@@ -7,7 +7,6 @@ from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from drf_spectacular.utils import extend_schema
 
-from atelier.core.exception_handler import problem
 from atelier.core.numbers import whole_number
 from atelier.core.responses import json_answer
 from atelier.core.viewsets import PublicViewSet
@@ -30,11 +29,6 @@ class LicensingViewSet(PublicViewSet):
             product_id=_id_of(product_id), region_id=region_id, code=code
         )
         return _answer(request, _licence(answer))
-
-    def http_method_not_allowed(self, request: Any, *args: Any, **kwargs: Any) -> Any:
-        response = problem(request, 405, detail="Method not allowed", code="method_not_allowed")
-        response.headers["Allow"] = ", ".join(self.allowed_methods)
-        return response
 
 
 def _asked(request: HttpRequest) -> tuple[int | None, str | None]:

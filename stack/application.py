@@ -31,7 +31,7 @@ except ImproperlyConfigured as error:
 
 
 class Made(Enum):
-    """What `.env` names: made now, there before, or there with another secret."""
+    """What `.env` names: new to the user, known, or there with another secret."""
 
     NOW = "now"
     BEFORE = "before"
@@ -129,6 +129,8 @@ class Application:
                 },
             )
             made |= {kind: Made(word) for kind, word in json.loads(told).items()}
+            # By an earlier command that did not come to tell of it.
+            made |= {kind: Made.NOW for kind in missing if made[kind] is Made.BEFORE}
         for kind in missing:
             if made[kind] is not Made.OTHERWISE:
                 self._mark(f"{kind}-done", _digest(*accounts[kind]))

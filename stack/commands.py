@@ -7,6 +7,7 @@ line of JSON for each: its exit code and what it has printed. The first that fai
 import contextlib
 import io
 import json
+import os
 import sys
 import traceback
 
@@ -32,11 +33,14 @@ def run(words: list[str]) -> tuple[int, str]:
 
 
 def main() -> None:
-    for words in json.load(sys.stdin):
-        code, said = run(words)
-        print(json.dumps([code, said]), flush=True)
-        if code:
-            return
+    # Of a process's own: what a command starts may print beside it.
+    with os.fdopen(os.dup(sys.stdout.fileno()), "w") as told:
+        os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
+        for words in json.load(sys.stdin):
+            code, said = run(words)
+            print(json.dumps([code, said]), file=told, flush=True)
+            if code:
+                return
 
 
 if __name__ == "__main__":

@@ -300,7 +300,7 @@ class Stack:
                 f" or set one: .venv/bin/python manage.py changepassword {name}"
             )
         if made["admin"] is Made.NOW:
-            self.say(f"staff account {name} made, password {self.config.text('ADMIN_PASSWORD')}")
+            self.say(f"staff account {name}, password {self.config.text('ADMIN_PASSWORD')}")
         client = self.config.text("FIRST_CLIENT_ID", "first")
         if made["client"] is Made.OTHERWISE:
             self.say(
@@ -310,7 +310,7 @@ class Stack:
             )
         if made["client"] is Made.NOW:
             secret = self.config.text("FIRST_CLIENT_SECRET")
-            self.say(f"client {client} of the tenant default made; a token for it:")
+            self.say(f"client {client} of the tenant default; a token for it:")
             self.say(
                 f"curl -u {client}:{secret} -d grant_type=client_credentials {self.url}/oauth/token"
             )

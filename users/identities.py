@@ -9,6 +9,7 @@ import phonenumbers
 from email_validator import SPECIAL_USE_DOMAIN_NAMES, EmailNotValidError, validate_email
 
 from atelier.core.errors import Invalid
+from atelier.core.text import has_unseen
 
 # What a number without its country's code is kept by, where no country is known.
 NATIONAL = re.compile(r"[0-9]{4,15}")
@@ -50,6 +51,8 @@ def canonical_email(text: str) -> str:
         plain = PLAIN_EMAIL.fullmatch(folded)
         if plain and plain[1] not in SPECIAL_ENDINGS:
             return folded
+    if has_unseen(folded):
+        raise InvalidEmail("That is no e-mail address.")
     try:
         found = validate_email(
             folded, check_deliverability=False, allow_empty_local=False, test_environment=True

@@ -10,7 +10,7 @@ from django.http.response import HttpResponseBase
 from rest_framework.viewsets import ViewSet
 
 from atelier.core.errors import Invalid
-from atelier.core.exception_handler import LEGACY_FAILURE
+from atelier.core.exception_handler import LEGACY_FAILURE, legacy, problem
 from atelier.core.responses import private_json
 
 
@@ -44,13 +44,20 @@ class PublicViewSet(ViewSet):
         # A method named like an attribute, such as DISPATCH, must not reach it.
         known = method if method in self.http_method_names else "http_method_not_allowed"
         handler = getattr(self, known, self.http_method_not_allowed)
-        if self.modern_actions and self.action_map.get(method) in self.modern_actions:
+        if self.modern_actions and self._asks_modern(method):
             self.speaks_legacy = False
         try:
             self.admit(request)
             return handler(request, *args, **kwargs)
         except Exception as error:
             return self.handle_exception(error)
+
+    def _asks_modern(self, method: str) -> bool:
+        """Whether the action is one of those; for a method that the address has not, whether all
+        that it has are."""
+        actions = self.action_map
+        asked = {actions[method]} if method in actions else {*actions.values()}
+        return asked <= {*self.modern_actions}
 
     def admit(self, request: HttpRequest) -> None:
         """Raise the error that is to be answered to a caller who may not ask."""
@@ -59,13 +66,15 @@ class PublicViewSet(ViewSet):
         return {"view": self, "args": self.args, "kwargs": self.kwargs, "request": self.request}
 
     def http_method_not_allowed(self, request: Any, *args: Any, **kwargs: Any) -> Any:
-        allowed = ", ".join(self.allowed_methods)
-        return HttpResponse(
-            "Method not allowed",
-            status=405,
-            headers={"Allow": allowed},
-            content_type="text/plain; charset=utf-8",
-        )
+        answer = self._refused_method(request)
+        answer.headers["Allow"] = ", ".join(self.allowed_methods)
+        return answer
+
+    def _refused_method(self, request: HttpRequest) -> HttpResponse:
+        said = "Method not allowed"
+        if self.speaks_legacy:
+            return getattr(self, "legacy_error", legacy)(405, said)
+        return problem(request, 405, detail=said, code="method_not_allowed")
 
     def options(self, request: Any, *args: Any, **kwargs: Any) -> Any:
         return HttpResponse(status=204, headers={"Allow": ", ".join(self.allowed_methods)})
@@ -86,11 +95,6 @@ class ServiceViewSet(PublicViewSet):
         if status == HTTPStatus.UNPROCESSABLE_ENTITY:
             status = HTTPStatus.BAD_REQUEST
         return private_json(orjson.dumps({"status": "error", "message": message}), status=status)
-
-    def http_method_not_allowed(self, request: Any, *args: Any, **kwargs: Any) -> Any:
-        answer = self.legacy_error(405, "Method not allowed")
-        answer.headers["Allow"] = ", ".join(self.allowed_methods)
-        return answer
 
 
 def json_body(request: HttpRequest, *, complaint: str) -> Any:

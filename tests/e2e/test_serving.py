@@ -536,9 +536,10 @@ def test_secrets_of_another_env_are_told_of_and_change_nothing(stack):
     assert said[1].startswith("the client first has another secret than FIRST_CLIENT_SECRET")
     assert "another" not in said[0].replace("another password", "")
 
-    # What was right all along is so again, as it is after the password was set by hand.
+    # What was right all along is told again, where an earlier command did not come to it.
     (stack.config.state / "marks" / "admin-done").write_text("")
     (stack.config.state / "marks" / "client-done").write_text("")
+    assert application.create_accounts() == {"admin": Made.NOW, "client": Made.NOW}
     assert application.create_accounts() == before
 
     values |= {"ADMIN_USERNAME": "eve", "FIRST_CLIENT_ID": "second"}

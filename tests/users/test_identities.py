@@ -10,6 +10,7 @@ from email_validator import EmailNotValidError, validate_email
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from atelier.core.text import has_unseen
 from users import identities
 from users.identities import (
     InvalidEmail,
@@ -58,6 +59,8 @@ def outcome(function: Callable[..., object], *args: str) -> object:
 def by_the_library(text: str) -> str:
     folded = unicodedata.normalize("NFKC", text).casefold()
     folded = unicodedata.normalize("NFKC", folded).strip()
+    if has_unseen(folded):
+        raise InvalidEmail("That is no e-mail address.")
     try:
         found = validate_email(
             folded, check_deliverability=False, allow_empty_local=False, test_environment=True
@@ -65,6 +68,12 @@ def by_the_library(text: str) -> str:
     except EmailNotValidError as error:
         raise InvalidEmail("That is no e-mail address.") from error
     return fold(found.normalized)
+
+
+@pytest.mark.parametrize("unseen", "\ufe0f\u034f\u3164\u115f\u17b4\U000e0101\u200b")
+def test_an_address_has_no_twin_that_looks_the_same(unseen):
+    with pytest.raises(InvalidEmail):
+        canonical_email(f"spo{unseen}of@x.example")
 
 
 def without_quick_way(number: str, country: str) -> str | None:

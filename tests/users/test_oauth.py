@@ -20,7 +20,7 @@ from tests.factories.users import (
     bearer,
     give_token,
 )
-from users.models import Client, Revocation, Scope
+from users.models import Client, Revocation, Scope, User
 from users.services.tokens import digest_of
 
 pytestmark = pytest.mark.django_db
@@ -456,6 +456,29 @@ def test_the_command_refuses_a_weak_secret_and_an_unknown_tenant(monkeypatch):
     with pytest.raises(CommandError, match="32 characters"):
         call_command("create_client", "Desk")
     assert not Client.objects.exists()
+
+
+def test_the_first_accounts_are_both_made_or_none(monkeypatch, capsys):
+    TenantFactory()
+    names = ("ADMIN_USERNAME", "ADMIN_EMAIL", "ADMIN_PASSWORD", "FIRST_CLIENT_ID")
+    for name, value in zip(names, ("eve", "eve@shop.example", "secret", "desk"), strict=True):
+        monkeypatch.setenv(name, value)
+    for name, value, complaint in (
+        ("FIRST_CLIENT_SECRET", "short", "32 characters"),
+        ("FIRST_CLIENT_SECRET", "s" * 40, None),
+        ("FIRST_CLIENT_ID", "a:b", "FIRST_CLIENT_ID is 'a:b'"),
+        ("FIRST_CLIENT_ID", "c" * 300, "100 letters"),
+        ("ADMIN_USERNAME", "e" * 200, "150"),
+    ):
+        monkeypatch.setenv(name, value)
+        if complaint is None:
+            call_command("create_first_accounts", "admin", "client")
+            assert orjson.loads(capsys.readouterr().out) == {"admin": "now", "client": "now"}
+        else:
+            with pytest.raises(CommandError, match=complaint):
+                call_command("create_first_accounts", "admin", "client")
+            assert User.objects.count() == Client.objects.count()
+    assert User.objects.count() == 1
 
 
 def test_a_client_has_known_scopes_and_grants_only():

@@ -426,6 +426,22 @@ def test_other_methods_are_told_so(client, people, method, path):
 
 
 @pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("GET", f"/profiles/{ANN}/restore"),
+        ("POST", f"/profiles/{ANN}/preferences"),
+        ("PATCH", f"/profiles/{ANN}/preferences/a"),
+        ("PUT", "/products/1/styles/1"),
+    ],
+)
+def test_other_methods_of_routes_of_our_own_are_a_problem(client, people, method, path):
+    response = send(client, method, path)
+    assert (response.status_code, response["Content-Type"]) == (405, "application/problem+json")
+    assert response["Allow"]
+    assert response.json()["code"] == "method_not_allowed"
+
+
+@pytest.mark.parametrize(
     ("path", "body"),
     [("/", b'{"Greet":"hello"}'), ("/_health", b'{"Status":"green"}'), ("/_health/", None)],
 )

@@ -1,5 +1,6 @@
 import json
 import os
+import re
 from argparse import ArgumentParser
 from collections.abc import Mapping
 from typing import Any
@@ -7,11 +8,14 @@ from typing import Any
 from django.contrib.auth.hashers import check_password
 from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError
+from django.db import transaction
 
 from atelier.core.errors import AtelierError
 from users.models import DEFAULT_TENANT, Client, Scope, Tenant, User
 from users.services.tenants import ClientExists, register_client
 
+# It goes into a user name of HTTP Basic, and onto a command line.
+CLIENT_ID = re.compile(r"[A-Za-z0-9._-]{1,100}")
 NOW = "now"
 BEFORE = "before"
 OTHERWISE = "otherwise"
@@ -30,7 +34,9 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         makers = {"admin": _staff_account, "client": _client}
-        told = {kind: makers[kind](os.environ) for kind in options["kinds"]}
+        # Both or none: one that is made is told of.
+        with transaction.atomic():
+            told = {kind: makers[kind](os.environ) for kind in options["kinds"]}
         self.stdout.write(json.dumps(told))
 
 
@@ -50,6 +56,11 @@ def _staff_account(environ: Mapping[str, str]) -> str:
 
 def _client(environ: Mapping[str, str]) -> str:
     client_id, secret = environ["FIRST_CLIENT_ID"], environ["FIRST_CLIENT_SECRET"]
+    if not CLIENT_ID.fullmatch(client_id):
+        raise CommandError(
+            f"FIRST_CLIENT_ID is {client_id!r}: set it to 100 letters, digits, dots, dashes and "
+            "underscores at most."
+        )
     try:
         register_client(
             name="The first client",
