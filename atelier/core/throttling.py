@@ -8,12 +8,15 @@ second. Where Redis is away nobody is refused.
 import threading
 import time
 
+import structlog
 from django.conf import settings
 from django_redis import get_redis_connection
 from redis import RedisError
 from rest_framework.exceptions import Throttled
 
 from atelier.core.tags import Breaker
+
+logger = structlog.get_logger(__name__)
 
 # A fiftieth of a second's requests at a time.
 SHARES = 50
@@ -103,8 +106,9 @@ def _granted(client: str, second: int, wanted: int, rate: int) -> int | None:
             pipeline.incrby(key, wanted)
             pipeline.expire(key, KEPT_SECONDS)
             taken, _ = pipeline.execute()
-    except RedisError:
+    except RedisError as error:
         breaker.failed()
+        logger.warning("rates are not counted", reason=str(error))
         return None
     breaker.succeeded()
     return max(0, min(wanted, rate - (taken - wanted)))
