@@ -5,9 +5,10 @@ loads this file, before Django reads its settings.
 """
 
 import atexit
+import fcntl
 import os
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -128,6 +129,24 @@ def pytest_configure(config: pytest.Config) -> None:
         _template = Template(environ)
         os.environ.update(_template.environ)
         _template.start()
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
+    """A test that is marked `alone` waits until those of other processes are over, and they for it.
+
+    Whoever is about to begin holds the door, so that no others slip in before one that waits.
+    """
+    if TEMPLATE not in os.environ:
+        yield
+        return
+    folder = Path(os.environ[TEMPLATE])
+    kind = fcntl.LOCK_EX if item.get_closest_marker("alone") else fcntl.LOCK_SH
+    with (folder / "room").open("w") as room:
+        with (folder / "door").open("w") as door:
+            fcntl.flock(door, fcntl.LOCK_EX)
+            fcntl.flock(room, kind)
+        yield
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:

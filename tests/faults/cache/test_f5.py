@@ -63,6 +63,7 @@ def out_of_memory(site: Site) -> Iterator[None]:
             client.config_set("maxmemory", limit)
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize("fault", [dead, hung, flushed, out_of_memory], ids=lambda f: f.__name__)
 @SECONDS
 def test_f5_without_redis_nobody_is_turned_away_waits_or_is_misled(
