@@ -92,7 +92,7 @@ local ROUTES = {
     { "^/reviews", "PUT, OPTIONS", "text" },
     { "^/licensing/", READ, "problem" },
     { "^/admin", MADE, "text" },
-    { "^/docs", FILE, "text" },
+    { "^/docs", FILE, "problem" },
     { "^/static", FILE, "text" },
     { "^/media", FILE, "text" },
     { "", FILE, "problem" },
@@ -116,6 +116,7 @@ end
 local function is_uncertain(var)
     return ONCE[var.request_method] and SAME[ngx.status] == 503
         and find(var.upstream_connect_time or "", "%d$")
+        and not find(var.uri, "^/profiles/_search")
 end
 
 local M = {}
