@@ -9,7 +9,7 @@ import phonenumbers
 from email_validator import SPECIAL_USE_DOMAIN_NAMES, EmailNotValidError, validate_email
 
 from atelier.core.errors import Invalid
-from atelier.core.text import has_unseen
+from atelier.core.text import has_invisible
 
 # What a number without its country's code is kept by, where no country is known.
 NATIONAL = re.compile(r"[0-9]{4,15}")
@@ -51,7 +51,7 @@ def canonical_email(text: str) -> str:
         plain = PLAIN_EMAIL.fullmatch(folded)
         if plain and plain[1] not in SPECIAL_ENDINGS:
             return folded
-    if has_unseen(folded):
+    if has_invisible(folded):
         raise InvalidEmail("That is no e-mail address.")
     try:
         found = validate_email(

@@ -16,9 +16,11 @@ _NONE = "\ufdd0-\ufdef" + "".join(
 _HIDDEN = re.compile(rf"[\x00-\x1f\x7f-\x9f\u2028\u2029{_TURNING}{_NONE}]")
 _HIDDEN_IN_LINES = re.compile(rf"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f{_TURNING}{_NONE}]")
 # Letters and symbols that show nothing: fillers of Hangul, empty Braille.
-_EMPTY = frozenset("\u115f\u1160\u2800\u3164\uffa0")
-# Joiner of graphemes, vowels of Khmer that are not written, selectors of variants.
-_SELECTORS = re.compile("[\u034f\u17b4\u17b5\u180b-\u180f\ufe00-\ufe0f\U000e0100-\U000e01ef]")
+_EMPTY = "\u115f\u1160\u2800\u3164\uffa0"
+# Those, and the joiner of graphemes, vowels of Khmer that are not written, selectors of variants.
+_INVISIBLE = re.compile(
+    f"[{_EMPTY}\u034f\u17b4\u17b5\u180b-\u180f\ufe00-\ufe0f\U000e0100-\U000e01ef]"
+)
 # Controls, formats, separators, and marks, which show on a letter only.
 _UNSEEN = frozenset({"Cc", "Cf", "Zs", "Zl", "Zp", "Mn", "Mc", "Me"})
 
@@ -34,9 +36,9 @@ def _shows(char: str) -> bool:
     return char not in _EMPTY and unicodedata.category(char) not in _UNSEEN
 
 
-def has_unseen(text: str) -> bool:
+def has_invisible(text: str) -> bool:
     """Whether a character of it shows nothing, wherever it stands: twins would look the same."""
-    return any(char in _EMPTY or _SELECTORS.match(char) for char in text)
+    return _INVISIBLE.search(text) is not None
 
 
 def refuse_blank(text: str) -> None:

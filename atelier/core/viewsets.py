@@ -7,10 +7,11 @@ from typing import Any
 import orjson
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
+from rest_framework.exceptions import MethodNotAllowed
 from rest_framework.viewsets import ViewSet
 
 from atelier.core.errors import Invalid
-from atelier.core.exception_handler import LEGACY_FAILURE, legacy, problem
+from atelier.core.exception_handler import LEGACY_FAILURE
 from atelier.core.responses import private_json
 
 
@@ -55,9 +56,9 @@ class PublicViewSet(ViewSet):
     def _asks_modern(self, method: str) -> bool:
         """Whether the action is one of those; for a method that the address has not, whether all
         that it has are."""
-        actions = self.action_map
-        asked = {actions[method]} if method in actions else {*actions.values()}
-        return asked <= {*self.modern_actions}
+        if method in self.action_map:
+            return self.action_map[method] in self.modern_actions
+        return all(action in self.modern_actions for action in self.action_map.values())
 
     def admit(self, request: HttpRequest) -> None:
         """Raise the error that is to be answered to a caller who may not ask."""
@@ -66,15 +67,9 @@ class PublicViewSet(ViewSet):
         return {"view": self, "args": self.args, "kwargs": self.kwargs, "request": self.request}
 
     def http_method_not_allowed(self, request: Any, *args: Any, **kwargs: Any) -> Any:
-        answer = self._refused_method(request)
+        answer = self.handle_exception(MethodNotAllowed(request.method, "Method not allowed"))
         answer.headers["Allow"] = ", ".join(self.allowed_methods)
         return answer
-
-    def _refused_method(self, request: HttpRequest) -> HttpResponse:
-        said = "Method not allowed"
-        if self.speaks_legacy:
-            return getattr(self, "legacy_error", legacy)(405, said)
-        return problem(request, 405, detail=said, code="method_not_allowed")
 
     def options(self, request: Any, *args: Any, **kwargs: Any) -> Any:
         return HttpResponse(status=204, headers={"Allow": ", ".join(self.allowed_methods)})

@@ -10,7 +10,7 @@ from email_validator import EmailNotValidError, validate_email
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from atelier.core.text import has_unseen
+from atelier.core.text import has_invisible
 from users import identities
 from users.identities import (
     InvalidEmail,
@@ -59,7 +59,7 @@ def outcome(function: Callable[..., object], *args: str) -> object:
 def by_the_library(text: str) -> str:
     folded = unicodedata.normalize("NFKC", text).casefold()
     folded = unicodedata.normalize("NFKC", folded).strip()
-    if has_unseen(folded):
+    if has_invisible(folded):
         raise InvalidEmail("That is no e-mail address.")
     try:
         found = validate_email(
