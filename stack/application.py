@@ -5,7 +5,7 @@ import json
 import shutil
 import subprocess
 from collections.abc import Mapping
-from enum import Enum
+from enum import Enum, auto
 from pathlib import Path
 
 from stack.config import Config
@@ -33,9 +33,9 @@ except ImproperlyConfigured as error:
 class Made(Enum):
     """What `.env` names: new to the user, known, or there with another secret."""
 
-    NOW = "now"
-    BEFORE = "before"
-    OTHERWISE = "otherwise"
+    NOW = auto()
+    BEFORE = auto()
+    OTHERWISE = auto()
 
 
 class Application:
@@ -128,12 +128,11 @@ class Application:
                     "FIRST_CLIENT_SECRET": accounts["client"][1],
                 },
             )
-            made |= {kind: Made(word) for kind, word in json.loads(told).items()}
-            # By an earlier command that did not come to tell of it.
-            made |= {kind: Made.NOW for kind in missing if made[kind] is Made.BEFORE}
-        for kind in missing:
-            if made[kind] is not Made.OTHERWISE:
-                self._mark(f"{kind}-done", _digest(*accounts[kind]))
+            for kind, is_known in json.loads(told).items():
+                # Also where an earlier command made it, and did not come to tell of it.
+                made[kind] = Made.NOW if is_known else Made.OTHERWISE
+                if is_known:
+                    self._mark(f"{kind}-done", _digest(*accounts[kind]))
         return made
 
     def _sample_size(self) -> int:

@@ -16,17 +16,14 @@ from users.services.tenants import ClientExists, register_client
 
 # It goes into a user name of HTTP Basic, and onto a command line.
 CLIENT_ID = re.compile(r"[A-Za-z0-9._-]{1,100}")
-NOW = "now"
-BEFORE = "before"
-OTHERWISE = "otherwise"
 
 
 class Command(BaseCommand):
     help = (
         "Make the first staff account and the first client of the API that the environment names "
         "(ADMIN_USERNAME, ADMIN_EMAIL, ADMIN_PASSWORD; FIRST_CLIENT_ID, FIRST_CLIENT_SECRET). "
-        "Prints as JSON for each whether it was made now, was there before, or is there with "
-        "another secret; what is there stays as it is."
+        "One that is there stays as it is. Prints as JSON for each whether its secret is that of "
+        "the environment."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -40,21 +37,21 @@ class Command(BaseCommand):
         self.stdout.write(json.dumps(told))
 
 
-def _staff_account(environ: Mapping[str, str]) -> str:
+def _staff_account(environ: Mapping[str, str]) -> bool:
     name, email = environ["ADMIN_USERNAME"], environ["ADMIN_EMAIL"]
     password = environ["ADMIN_PASSWORD"]
     there = User.objects.filter(username=name).first()
     if there is not None:
-        return BEFORE if check_password(password, there.password) else OTHERWISE
+        return check_password(password, there.password)
     try:
         User(username=name, email=email).clean_fields(exclude=["password"])
     except ValidationError as error:
         raise CommandError(f"The first staff account: {' '.join(error.messages)}") from error
     User.objects.create_superuser(name, email, password)
-    return NOW
+    return True
 
 
-def _client(environ: Mapping[str, str]) -> str:
+def _client(environ: Mapping[str, str]) -> bool:
     client_id, secret = environ["FIRST_CLIENT_ID"], environ["FIRST_CLIENT_SECRET"]
     if not CLIENT_ID.fullmatch(client_id):
         raise CommandError(
@@ -70,8 +67,7 @@ def _client(environ: Mapping[str, str]) -> str:
             secret=secret,
         )
     except ClientExists:
-        there = Client.objects.get(client_id=client_id)
-        return BEFORE if check_password(secret, there.client_secret) else OTHERWISE
+        return check_password(secret, Client.objects.get(client_id=client_id).client_secret)
     except AtelierError as error:
         raise CommandError(error.message) from error
-    return NOW
+    return True
