@@ -1,6 +1,8 @@
 """Liveness and readiness. Services that are away: tests/faults/test_outages.py."""
 
 import pytest
+from django.db import connection
+from django.db.migrations.recorder import MigrationRecorder
 
 from atelier.core.database import fetch_json
 from atelier.core.keeper import Keeper
@@ -27,6 +29,17 @@ def test_readiness_asks_database_redis_and_the_keepers_trust(client, path):
     response = client.get(path)
     assert response.status_code == 200
     assert response.json() == {**expected, "status": "degraded", "cache": "degraded"}
+
+
+@pytest.mark.django_db
+def test_a_database_is_ready_with_the_migrations_of_this_code_and_newer_ones(client):
+    recorder = MigrationRecorder(connection)
+    recorder.record_applied("users", "9999_of_newer_code")
+    assert client.get("/readyz").status_code == 200
+    recorder.record_unapplied("users", "0001_users")
+    response = client.get("/readyz")
+    assert response.status_code == 503
+    assert response.json()["database"] == "migrations pending"
 
 
 @pytest.mark.django_db
