@@ -44,12 +44,15 @@ def _database() -> str:
     except DatabaseError:
         logger.exception("database not ready")
         return "unreachable"
-    return "ok" if _migrations() <= applied.keys() else "migrations pending"
+    return "ok" if wanted_migrations() <= applied.keys() else "migrations pending"
 
 
 @cache
-def _migrations() -> frozenset[tuple[str, str]]:
-    """What the code of this process wants; files that came after it concern the next."""
+def wanted_migrations() -> frozenset[tuple[str, str]]:
+    """Those that lay beside the code when it was first asked, which a worker does at its start.
+
+    Files that come later, as with a pull, are for the next worker.
+    """
     return frozenset(MigrationLoader(None).graph.nodes)
 
 

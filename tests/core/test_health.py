@@ -1,6 +1,10 @@
 """Liveness and readiness. Services that are away: tests/faults/test_outages.py."""
 
+import subprocess
+import sys
+
 import pytest
+from django.conf import settings
 from django.db import connection
 from django.db.migrations.recorder import MigrationRecorder
 
@@ -40,6 +44,20 @@ def test_a_database_is_ready_with_the_migrations_of_this_code_and_newer_ones(cli
     response = client.get("/readyz")
     assert response.status_code == 503
     assert response.json()["database"] == "migrations pending"
+
+
+def test_a_worker_knows_its_migrations_from_its_start():
+    """Files that a pull brings before the first probe are not its own."""
+    script = (
+        "import atelier.wsgi, atelier.gunicorn, atelier.health\n"
+        "atelier.gunicorn.post_worker_init(None)\n"
+        "print(atelier.health.wanted_migrations.cache_info().currsize)"
+    )
+    command = [sys.executable, "-c", script]
+    done = subprocess.run(
+        command, cwd=settings.BASE_DIR, capture_output=True, text=True, check=True
+    )
+    assert done.stdout == "1\n"
 
 
 @pytest.mark.django_db
