@@ -139,7 +139,11 @@ def clean(options: argparse.Namespace) -> int:
 
 
 def say(sentence: str) -> None:
-    print(f"» {sentence}", flush=True)
+    try:
+        print(f"» {sentence}", flush=True)
+    except BrokenPipeError:
+        # Nobody reads on, as behind `| head`: what was begun is done all the same.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 @contextlib.contextmanager

@@ -9,6 +9,20 @@ NOISY = (
 )
 
 
+def test_a_command_goes_on_where_nobody_reads():
+    script = "import sys; from stack.__main__ import say; say('a'); say('b'); sys.exit(7)"
+    silent = subprocess.Popen(
+        [sys.executable, "-c", script],
+        cwd=settings.BASE_DIR,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    silent.stdout.close()
+    assert silent.stderr.read() == b""
+    assert silent.wait() == 7
+    silent.stderr.close()
+
+
 def run(*commands: list[str]) -> list[tuple[int, str]]:
     finished = subprocess.run(
         [sys.executable, "-m", "stack.commands"],
