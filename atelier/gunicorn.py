@@ -90,10 +90,7 @@ def post_worker_init(worker: Any) -> None:
     """Have all ready before the first request comes: it would wait for what the URLs import."""
     from django.urls import get_resolver
 
-    from atelier.health import wanted_migrations
-
     get_resolver().url_patterns  # noqa: B018 - a cached property
-    wanted_migrations()
     # What is loaded by now stays: full collections need not walk it each time.
     gc.collect()
     gc.freeze()

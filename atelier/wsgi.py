@@ -21,3 +21,8 @@ for limit, default in LIMITS.items():
     os.environ[f"DATABASE_{limit}"] = str(env.integer(f"WEB_{limit}", default))
 
 application = get_wsgi_application()
+
+# It reads models, which are there only now.
+from atelier.health import wanted_migrations  # noqa: E402
+
+wanted_migrations()
