@@ -13,7 +13,7 @@ import psycopg
 from django.db import DEFAULT_DB_ALIAS, DataError, IntegrityError, connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 from psycopg.errors import error_from_result
-from psycopg.pq import ConnStatus, DiagnosticField, ExecStatus, TransactionStatus
+from psycopg.pq import ConnStatus, DiagnosticField, ExecStatus, Format, TransactionStatus
 from psycopg.pq.abc import PGconn, PGresult
 
 _FORGOTTEN = b"26000"  # the SQLSTATE of a prepared statement that does not exist
@@ -35,7 +35,8 @@ class _Statement:
 
 
 def fetch_json(statement: str, params: Mapping[str, Any]) -> bytes | None:
-    """The one text value that the statement answers, as UTF-8; None without a row.
+    """The one value that the statement answers: text as UTF-8, or bytea as it is; None without a
+    row.
 
     Below Django's cursor and psycopg's: prepared once a connection, and nothing decoded
     (docs/adr/0008-driver-level.md). The statement must be a constant that only reads, for its
@@ -112,12 +113,14 @@ def _execute(
             # psycopg opens a transaction with its own first statement, and this is none.
             _checked(server, server.exec_(b"BEGIN"))
         # Not prepared, since a name that is gone would be the transaction's end.
-        return _checked(server, server.exec_params(statement.text, values))
+        return _checked(
+            server, server.exec_params(statement.text, values, result_format=Format.BINARY)
+        )
     known = _prepared.get(connection)
     if known is None:
         known = _prepared[connection] = set()
     if statement.name in known:
-        result = server.exec_prepared(statement.name, values)
+        result = server.exec_prepared(statement.name, values, result_format=Format.BINARY)
         if result.error_field(DiagnosticField.SQLSTATE) != _FORGOTTEN:
             return _checked(server, result)
         # After a ROLLBACK psycopg lets go of everything prepared, ours included, but with its next
@@ -125,7 +128,9 @@ def _execute(
         known.discard(statement.name)
     _checked(server, server.prepare(statement.name, statement.text))
     known.add(statement.name)
-    return _checked(server, server.exec_prepared(statement.name, values))
+    return _checked(
+        server, server.exec_prepared(statement.name, values, result_format=Format.BINARY)
+    )
 
 
 def _checked(server: PGconn, result: PGresult) -> PGresult:

@@ -7,10 +7,8 @@ tells the ways and what each costs.
 import base64
 import re
 from dataclasses import dataclass
-from functools import reduce
 from itertools import islice
 from math import ceil, prod
-from operator import and_
 from typing import Any
 from uuid import UUID
 
@@ -20,10 +18,10 @@ from django.conf import settings
 from atelier.core.errors import Invalid
 from users.models import SORTS
 from users.sql import search as sql
+from users.sql.search import MOST_LIMIT
 from users.terms import SHORT, index_key, map_key, map_keys, query_words, words_in
 
 DEFAULT_SORT = "created_at DESC"
-MOST_LIMIT = 100
 MOST_OFFSET = 10_000
 # A walk that may be in vain looks at so many rows. Some milliseconds.
 MOST_WALKED = 5_000
@@ -113,11 +111,12 @@ def mark_profile(*, tenant_id: UUID, profile_id: UUID) -> None:
 def _found(order: sql.Order, words: list[str], params: dict[str, Any]) -> sql.Found:
     """By the way that costs least, as far as the map knows; another one where that gives up."""
     if not words:
-        return sql.page("all", order, params)
+        is_deep = params["limit"] + params["offset"] > MOST_LIMIT
+        return sql.page("all_deep" if is_deep else "all", order, params)
     params["patterns"] = sql.text_array([f"% {escaped(word)}%" for word in words])
     keys = {word: map_key(word) for word in words}
     lists = {index_key(word, is_anywhere=True) for word in words}
-    known = sql.known(list({*keys.values(), *lists}), order, params)
+    known = sql.known(list({*keys.values()}), list(lists), order, params)
     if known is None:
         walked = sql.page("walk", order, {**params, "most": MOST_WALKED})
         if walked.count == params["limit"]:
@@ -133,11 +132,7 @@ def _found_in_zones(
     order: sql.Order, words: list[str], params: dict[str, Any], known: sql.Known
 ) -> sql.Found:
     """All words are frequent. Costs are counted in rows that are read."""
-    bits = reduce(and_, (zones for _, zones in known.words.values()))
-    zones = {
-        sort: bits >> number * known.zones & (1 << known.zones) - 1
-        for number, sort in enumerate(SORTS)
-    }
+    zones = {sort: known.common(number) for number, sort in enumerate(SORTS)}
     if not all(zones.values()):
         # Each profile with all the words stands somewhere in each order.
         return sql.Found(0, None, b"[]")
@@ -145,12 +140,12 @@ def _found_in_zones(
     nearest = min(zones, key=lambda sort: zones[sort].bit_count())
     to_read = zones[nearest].bit_count() * size
     # As if words knew nothing of each other.
-    having = [known.words[map_key(word)][0] for word in words]
+    having = [known.words[map_key(word)] for word in words]
     share = prod(min(1.0, count / known.profiles) for count in having)
     likely = max(1.0, min(to_read, share * known.profiles))
     to_gather = ANYWHERE * likely
     if len(words) > 1:
-        lists = [known.words[index_key(word, is_anywhere=True)][0] for word in words]
+        lists = [known.words[index_key(word, is_anywhere=True)] for word in words]
         to_gather += LOOKED_UP * min(lists) + LISTED * sum(lists)
 
     left = _left(zones[order.sort], order, known)

@@ -5,11 +5,16 @@ Not the ORM: each statement is made so that it has one plan only. An order is wa
 the words is gathered, and sorted (`gather`). Each row is compared with the words themselves, which
 are patterns of LIKE. Statements are put together from the constants of `users.models.search`; what
 callers send travels as parameters.
+
+PostgreSQL plans a prepared statement anew each time, half a millisecond, for as long as plans that
+know their parameters look cheaper than one that does not. So most statements hide theirs from it.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, reduce
+from operator import and_
 from typing import Any
 from uuid import UUID
 
@@ -22,6 +27,11 @@ from users.sql.profiles import LEGACY_COLUMNS
 
 # Of advisory locks: bits are kept up.
 LOCK_CLASS = 0x5EA2C4
+
+MOST_LIMIT = 100
+
+_GIVEN = re.compile(r"%\(\w+\)s::([a-z]+(?:\[\])?)")
+_HIDDEN = r"(SELECT \g<0>)::\1"
 
 # A page in one text: how many rows, the last one's place in the order, and the rows.
 _PAGE = """
@@ -43,8 +53,11 @@ FROM page CROSS JOIN LATERAL (
 
 _ROWS = """
     SELECT {key} AS key, profile.id, profile.search_words FROM users_profile profile
-    WHERE profile.tenant_id = %(tenant_id)s AND profile.deleted_at IS NULL{condition}
+    WHERE {tenant} AND profile.deleted_at IS NULL{condition}
 """
+_OF_TENANT = "profile.tenant_id = %(tenant_id)s::uuid"
+# The same, for which no index is looked up.
+_ALSO_OF_TENANT = f"({_OF_TENANT}) IS TRUE"
 _ORDER = "ORDER BY {key} {direction}, profile.id {direction}"
 _AFTER = """
         AND ({key}, profile.id) {beyond} (%(after_key)s::{kind}, %(after_id)s::uuid)"""
@@ -52,8 +65,10 @@ _AFTER = """
 _LAST = "chr(1114111)"
 _HAS_WORDS = "search_words LIKE ALL (%(patterns)s::text[])"
 
-# Index: that of the order, `profile_by_...`.
-_ALL = "{rows} {order}"
+# Index: that of the order, `profile_by_...`. A first page has no more, which its plan has to know;
+# `all_deep` may need a hundred times as many.
+_ALL = f"SELECT key, id FROM ({{rows}} {{order}} LIMIT {MOST_LIMIT}) walked"  # noqa: S608
+_ALL_DEEP = "{rows} {order}"
 
 # Index: that of the order. The inner limit keeps the condition out of the walk, which it bounds.
 _WALK = f"""
@@ -71,7 +86,7 @@ _IN_ZONE = """
 _WALK_ZONES = f"""
     SELECT walked.key, walked.id FROM (
         SELECT * FROM users_searchzone zone
-        WHERE zone.map_id = %(map_id)s AND zone.number = ANY (%(zones)s::integer[])
+        WHERE zone.map_id = %(map_id)s::bigint AND zone.number = ANY (%(zones)s::integer[])
         ORDER BY zone.number {{direction}}
     ) zone CROSS JOIN LATERAL (
         {{rows}}{{in_zone}}
@@ -80,39 +95,50 @@ _WALK_ZONES = f"""
     ) walked
 """  # noqa: S608 - constants only
 
-# Gathered before it is sorted, lest the order be walked for it. Indexes: as above.
-_GATHER_ZONES = f"""
+# Gathered before it is sorted, lest the order be walked for it.
+_GATHER = """
     SELECT key, id FROM (
-        WITH gathered AS MATERIALIZED ({_WALK_ZONES})
+        WITH gathered AS MATERIALIZED ({gathered})
         SELECT key, id FROM gathered
     ) gathered
-    ORDER BY key {{direction}}, id {{direction}}
-"""  # noqa: S608 - constants only
+    ORDER BY key {direction}, id {direction}
+"""
+_GATHERED = f"{{rows}} AND {{source}} AND profile.{_HAS_WORDS}"
+# Index: profile_by_search_key, whose keys have the tenant in them.
+_BY_KEYS = _GATHERED.replace("{rows}", "{rows_by_keys}").replace(
+    "{source}",
+    "users_search_keys(profile.tenant_id, profile.search_words) @> %(index_keys)s::text[]",
+)
 
-_GATHER = f"""
-    SELECT key, id FROM (
-        WITH gathered AS MATERIALIZED (
-            {{rows}}
-            AND {{source}}
-            AND profile.{_HAS_WORDS}
-        )
-        SELECT key, id FROM gathered
-    ) gathered
-    ORDER BY key {{direction}}, id {{direction}}
-"""  # noqa: S608 - constants only
-# Index: profile_by_search_key.
-_BY_KEYS = "users_search_keys(profile.tenant_id, profile.search_words) @> %(index_keys)s::text[]"
+
+def _beginning(key: str, word: str) -> str:
+    source = f"{key} >= {word} AND {key} < {word} || {_LAST}"
+    return _GATHERED.replace("{source}", source)
+
+
 # Indexes: profile_by_search_key, profile_by_email_key, profile_by_mobile_key (with and without its
 # plus).
-_BY_WORD = f"""(
-    {_BY_KEYS}
-    OR ({SORTS["email_id"].key} >= %(word)s::text
-        AND {SORTS["email_id"].key} < %(word)s::text || {_LAST})
-    OR ({SORTS["mobile"].key} >= %(word)s::text
-        AND {SORTS["mobile"].key} < %(word)s::text || {_LAST})
-    OR ({SORTS["mobile"].key} >= '+' || %(word)s::text
-        AND {SORTS["mobile"].key} < '+' || %(word)s::text || {_LAST})
-)"""
+_BY_WORD = " UNION ".join(
+    [
+        _BY_KEYS,
+        _beginning(SORTS["email_id"].key, "%(word)s::text"),
+        _beginning(SORTS["mobile"].key, "%(word)s::text"),
+        _beginning(SORTS["mobile"].key, "('+' || %(word)s::text)"),
+    ]
+)
+
+_KINDS = {
+    "all": _ALL,
+    "all_deep": _ALL_DEEP,
+    "walk": _WALK,
+    "walk_zones": _WALK_ZONES,
+    # Indexes: as above.
+    "gather_zones": _GATHER.replace("{gathered}", _WALK_ZONES),
+    "gather_keys": _GATHER.replace("{gathered}", _BY_KEYS),
+    "gather_word": _GATHER.replace("{gathered}", _BY_WORD),
+}
+# How many rows they should expect is among the parameters.
+_PLANNED_ANEW = {"all_deep", "walk"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,22 +172,17 @@ def _statement(kind: str, order: Order, zones_of: str, is_after: bool) -> str:
         "in_zone": _IN_ZONE.format(key=SORTS[zones_of].key, kind=SORTS[zones_of].kind),
     }
     names["condition"] = _AFTER.format(**names) if is_after else ""
-    names["rows"] = _ROWS.format(**names)
+    names["rows"] = _ROWS.format(tenant=_OF_TENANT, **names)
+    names["rows_by_keys"] = _ROWS.format(tenant=_ALSO_OF_TENANT, **names)
     names["order"] = _ORDER.format(**names)
-    names["rows"] = {
-        "all": _ALL,
-        "walk": _WALK,
-        "walk_zones": _WALK_ZONES,
-        "gather_zones": _GATHER_ZONES,
-        "gather_keys": _GATHER.replace("{source}", _BY_KEYS),
-        "gather_word": _GATHER.replace("{source}", _BY_WORD),
-    }[kind].format(**names)
-    return _PAGE.format(**names)
+    names["rows"] = _KINDS[kind].format(**names)
+    statement = _PAGE.format(**names)
+    return statement if kind in _PLANNED_ANEW else _GIVEN.sub(_HIDDEN, statement)
 
 
 def page(kind: str, order: Order, params: Mapping[str, Any], *, zones_of: str = "") -> Found:
-    """The page that one of the statements finds: all, walk, walk_zones, gather_zones, gather_keys
-    or gather_word.
+    """The page that one of the statements finds: all, all_deep, walk, walk_zones, gather_zones,
+    gather_keys or gather_word. `all` finds no more than the first MOST_LIMIT.
 
     `params`: tenant_id, pictures, limit and offset; after_key and after_id, where it begins after a
     place; patterns, for all but `all`; most, of `walk`; map_id and zones, their numbers, which are
@@ -177,48 +198,72 @@ def page(kind: str, order: Order, params: Mapping[str, Any], *, zones_of: str = 
 @dataclass(frozen=True, slots=True)
 class Known:
     """What a tenant's map knows of words: its id, how many profiles and zones an order it was made
-    for, and, of those beginnings that are frequent, how many profiles have them, and the zones as
-    bits. begin: the number of the zone where the page begins, if not at an end."""
+    for, and how many profiles have those beginnings that are frequent. masks: the zones of each of
+    the words, if all are frequent. begin: the number of the zone where the page begins, if not at
+    an end."""
 
     id: int
     profiles: int
     zones: int
-    words: dict[str, tuple[int, int]]
+    words: dict[str, int]
+    masks: list[bytes]
     begin: int | None
 
+    def common(self, number: int) -> int:
+        """The zones of an order, the first of SORTS is 0, where all the words may be, as bits."""
+        first = number * self.zones
+        start, stop = first // 8, -(-(first + self.zones) // 8)
+        masks = (int.from_bytes(mask[start:stop], "little") for mask in self.masks)
+        return reduce(and_, masks) >> first % 8 & (1 << self.zones) - 1
 
-# Indexes: one_search_map_a_tenant, one_search_word_a_key, one_search_zone_a_beginning.
+
+# A line of JSON, and the masks as they are. Indexes: one_search_map_a_tenant,
+# one_search_word_a_key, one_search_zone_a_beginning.
 _KNOWN = """
-SELECT row_to_json(answer)::text FROM (
-    SELECT map.id, map.profiles, map.zones, (
-        SELECT json_object_agg(
-            word.key, json_build_array(word.profiles, encode(word.zones, 'hex'))
-        )
-        FROM users_searchword word WHERE word.map_id = map.id AND word.key = ANY (%(keys)s::text[])
-    ) AS words, (
+SELECT convert_to(json_build_array(map.id, map.profiles, map.zones, (
+        SELECT json_object_agg(word.key, word.profiles) FROM users_searchword word
+        WHERE word.map_id = map.id AND word.key = ANY (%(beginnings)s::text[])
+    ), (
         SELECT zone.number FROM users_searchzone zone
         WHERE zone.map_id = map.id AND zone.sort = %(sort)s
             AND (zone.lower_key, zone.lower_id) <= (%(after_key)s, %(after_id)s::uuid)
         ORDER BY zone.lower_key DESC, zone.lower_id DESC LIMIT 1
-    ) AS begin
-    FROM users_searchmap map WHERE map.tenant_id = %(tenant_id)s AND map.is_used
-) answer
+    ))::text || E'\\n', 'UTF8') || coalesce((
+        SELECT CASE WHEN count(*) = cardinality(%(words)s::text[])
+            THEN string_agg(word.zones, ''::bytea) END
+        FROM users_searchword word WHERE word.map_id = map.id AND word.key = ANY (%(words)s::text[])
+    ), ''::bytea)
+FROM users_searchmap map WHERE map.tenant_id = %(tenant_id)s AND map.is_used
 """
 
 
-def known(keys: Sequence[str], order: Order, params: Mapping[str, Any]) -> Known | None:
-    """What the tenant's map knows of these beginnings, and of the place after which a page of
-    `params` begins; None without a map."""
-    place = {"after_key": None, "after_id": None, "sort": order.sort, "keys": text_array(keys)}
-    found = fetch_json(_KNOWN, {**place, **params})
+def known(
+    words: Sequence[str], lists: Sequence[str], order: Order, params: Mapping[str, Any]
+) -> Known | None:
+    """What the tenant's map knows of these words and lists, by their beginnings, and of the place
+    after which a page of `params` begins; None without a map."""
+    asked = {
+        "after_key": None,
+        "after_id": None,
+        **params,
+        "sort": order.sort,
+        "words": text_array(words),
+        "beginnings": text_array([*words, *lists]),
+    }
+    found = fetch_json(_KNOWN, asked)
     if found is None:
         return None
-    read = orjson.loads(found)
-    read["words"] = {
-        key: (profiles, int.from_bytes(bytes.fromhex(zones), "little"))
-        for key, (profiles, zones) in (read["words"] or {}).items()
-    }
-    return Known(**read)
+    head, _, masks = found.partition(b"\n")
+    map_id, profiles, zones, counts, begin = orjson.loads(head)
+    size = len(masks) // len(words)
+    return Known(
+        map_id,
+        profiles,
+        zones,
+        counts or {},
+        [masks[start : start + size] for start in range(0, len(masks), size or 1)],
+        begin,
+    )
 
 
 # Indexes: the primary key, the foreign key of maps, one_search_zone_a_beginning.
