@@ -32,7 +32,7 @@ def tuned_settings() -> dict[str, str]:
     """Settings for a small machine that also runs the rest, from its memory."""
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // MEGABYTE
     return {
-        "shared_buffers": f"{max(64, min(memory // 8, 2048))}MB",
+        "shared_buffers": f"{max(64, min(memory // 4, 8192))}MB",
         "effective_cache_size": f"{max(256, memory // 2)}MB",
         "work_mem": "16MB",
         "maintenance_work_mem": f"{max(64, min(memory // 16, 1024))}MB",

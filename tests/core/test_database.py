@@ -67,6 +67,12 @@ def test_parameters_arrive_as_they_are(within, first, second, expected):
     assert fetch(ECHO, params, within=within) == expected.encode()
 
 
+@IN_AND_OUT
+def test_bytes_arrive_as_they_are(within):
+    statement = "SELECT convert_to(%(text)s, 'UTF8') || '\\x0a00ff5c'::bytea"
+    assert fetch(statement, {"text": "é"}, within=within) == "é".encode() + b"\n\x00\xff\\"
+
+
 def test_text_with_a_nul_is_refused_and_not_cut_short():
     with pytest.raises(DataError):
         fetch_json(ECHO, {"first": "a\0b", "second": ""})

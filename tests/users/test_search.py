@@ -1,6 +1,7 @@
 """Search over profiles, against a naive filter and sort, with and without a map."""
 
 import base64
+import random
 from collections.abc import Callable, Sequence
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
@@ -250,10 +251,54 @@ def test_every_way_of_finding_is_taken(
         ("ann", 100),
     ):
         ids(tenant, query, limit=limit)
+    ids(tenant, limit=MOST_LIMIT, offset=1)
     assert taken == [
         *("walk", "walk", "gather_keys"),
         *("all", "walk_zones", "walk_zones", "gather_keys", "gather_word", "walk_zones"),
+        "all_deep",
     ]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_searches_are_planned_once_a_connection(
+    monkeypatch: pytest.MonkeyPatch, taken: list[str]
+) -> None:
+    """PostgreSQL makes five plans before it keeps one; planning costs more than most searches."""
+    for name, value in {"MAPPED_FROM": 1, "FREQUENT_FROM": 20, "SMALLEST_ZONE": 3}.items():
+        monkeypatch.setattr(mapping, name, value)
+    tenant = TenantFactory()
+    # So many that a page looks like little of them.
+    for number in range(300):
+        person(tenant, full_name="Ann Lee", city=f"Town{number}", email=f"annlee{number}@x.example")
+    with connection.cursor() as cursor:
+        cursor.execute("ANALYZE users_profile")
+    mapping.map_tenant(tenant_id=tenant.pk)
+    connection.close()
+    for query in ("", "ann", "town7", "annlee7@x"):
+        for _ in range(7):
+            ids(tenant, query, limit=3)
+    assert set(taken) == {"all", "walk_zones", "gather_keys", "gather_word"}
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT generic_plans > 0, custom_plans FROM pg_prepared_statements"
+            " WHERE starts_with(name, 'atelier')"
+        )
+        # One for each, and that of the map.
+        assert cursor.fetchall() == [(True, 5)] * 5
+
+
+@pytest.mark.parametrize("zones", [1, 7, 8, 20])
+def test_words_have_in_common_the_zones_of_each_mask(zones: int) -> None:
+    draw = random.Random(zones)
+    size = -(-len(SORTS) * zones // 8)
+    masks = [draw.randbytes(size) for _ in range(2)]
+    known = sql.Known(id=1, profiles=1, zones=zones, words={}, masks=masks, begin=None)
+    for number in range(len(SORTS)):
+        for zone in range(zones):
+            bit = number * zones + zone
+            is_common = all(mask[bit // 8] >> bit % 8 & 1 for mask in masks)
+            assert known.common(number) >> zone & 1 == is_common
+        assert known.common(number) < 1 << zones
 
 
 def test_frequent_words_that_are_never_together_cost_no_reading(
@@ -405,6 +450,12 @@ def test_a_place_leads_on_in_its_own_order_only(tenant: Tenant) -> None:
     for sort_by in ("full_name DESC", "email_id ASC", "created_at ASC"):
         with pytest.raises(InvalidCursor):
             ids(tenant, sort_by=sort_by, after=page.next)
+
+
+def test_pages_of_everybody_end_where_they_are_asked_to(tenant: Tenant) -> None:
+    everybody = [person(tenant).pk for _ in range(MOST_LIMIT + 2)][::-1]
+    for limit, offset in ((MOST_LIMIT, 0), (MOST_LIMIT, 1), (1, MOST_LIMIT - 1), (1, MOST_LIMIT)):
+        assert ids(tenant, limit=limit, offset=offset) == everybody[offset : offset + limit]
 
 
 def test_limits_are_held(tenant: Tenant) -> None:

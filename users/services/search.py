@@ -28,6 +28,8 @@ MOST_WALKED = 5_000
 # A walk is given up when it is so many times as long as it should be, unless all else takes far
 # longer.
 PATIENCE = 4
+# Of one word's zones, so many times as many as rows are wanted are looked at first.
+SPARE = 4
 # What it takes to gather, against reading a row of an order: a row from anywhere; an entry of the
 # shortest list, which is looked up in the others; an entry of any.
 ANYWHERE, LOOKED_UP, LISTED = 2, 0.08, 0.002
@@ -155,11 +157,14 @@ def _found_in_zones(
     asked = {**params, "map_id": known.id}
     if min(whole, expected) <= instead:
         patient = max(MOST_WALKED, min(PATIENCE * expected, instead / 2), instead / 8)
-        most = whole if whole <= instead else patient
-        asked["zones"] = _numbers(left, order, known, most=ceil(most / size))
-        walked = sql.page("walk_zones", order, asked)
-        if walked.count == params["limit"] or len(asked["zones"]) == left.bit_count():
-            return walked
+        most = ceil((whole if whole <= instead else patient) / size)
+        # Zones of one word have each had somebody with it, so that some are enough.
+        enough = SPARE * (params["limit"] + params["offset"] + 1) if len(words) == 1 else most
+        for wanted in sorted({min(enough, most), most}):
+            asked["zones"] = _numbers(left, order, known, most=wanted)
+            walked = sql.page("walk_zones", order, asked)
+            if walked.count == params["limit"] or len(asked["zones"]) == left.bit_count():
+                return walked
     if to_gather < to_read:
         return _gathered(order, words, params, are_rare=False)
     asked["zones"] = _numbers(zones[nearest], sql.Order(nearest, False), known)
