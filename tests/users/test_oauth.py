@@ -448,6 +448,21 @@ def test_the_command_makes_a_client_once(capsys):
     assert Client.objects.count() == 1
 
 
+@pytest.mark.parametrize(
+    "uri",
+    [
+        *("javascript:alert(1)", "data:text/html,x", "ftp://x/y", "file:///etc/passwd", "/here"),
+        *("http://shop.example/cb#part", "http://*.shop.example/cb"),
+    ],
+)
+def test_a_client_has_no_redirect_uri_that_could_never_be_used(uri):
+    TenantFactory()
+    good = "https://office.example/callback"
+    with pytest.raises(CommandError, match="redirect"):
+        call_command("create_client", "Desk", "--redirect-uris", good, uri)
+    assert not Client.objects.exists()
+
+
 def test_the_command_refuses_a_weak_secret_and_an_unknown_tenant(monkeypatch):
     TenantFactory()
     with pytest.raises(CommandError, match="no tenant"):

@@ -307,6 +307,16 @@ def test_delivery_that_is_gone_is_not_sent(ann):
     assert not Delivery.objects.filter(pk__in=person.delivery_ids).exists()
 
 
+def test_of_many_deliveries_the_command_names_some(ann):
+    before = len(find_person(userid=ann.pk).delivery_ids)
+    for _ in range(30):
+        announce(ann.pk)
+    said, _ = run("erase_user", ann.pk)
+    told = next(line for line in said.splitlines() if line.startswith("deliveries:"))
+    assert told.endswith(f" and {before + 10} more")
+    assert len(told.split()) == 1 + 20 + 3
+
+
 def test_command_erases_when_told_so_and_says_what(ann):
     said, error = run("erase_user", ann.pk)
     assert "Nothing was erased" in str(error)

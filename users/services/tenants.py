@@ -5,6 +5,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from uuid import UUID
 
+from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 
 from atelier.core.database import violated_constraint
@@ -24,6 +25,10 @@ class UnknownTenant(NotFound):
 
 class ClientExists(Conflict):
     code = "client_exists"
+
+
+class InvalidClient(Invalid):
+    code = "invalid_client"
 
 
 class WeakSecret(Invalid):
@@ -81,24 +86,30 @@ def register_client(
 ) -> NewClient:
     """Add a client, under an id and a secret that are made unless given.
 
-    Raises ClientExists, and WeakSecret for a secret below 32 characters.
+    Raises ClientExists, InvalidClient for redirect URIs that could never be used, and WeakSecret
+    for a secret below 32 characters.
     """
     known = secret or secrets.token_urlsafe(48)
     if len(known) < SHORTEST_SECRET:
         raise WeakSecret(f"A client's secret has {SHORTEST_SECRET} characters at least.")
-    given = {"client_id": client_id} if client_id else {}
+    client = Client(
+        name=name,
+        tenant=tenant,
+        allowed_scopes=sorted(scopes),
+        authorization_grant_type=grant,
+        client_type=client_type,
+        redirect_uris=redirect_uris,
+        client_secret=known,
+    )
+    if client_id:
+        client.client_id = client_id
+    try:
+        client.clean()
+    except ValidationError as error:
+        raise InvalidClient(" ".join(error.messages)) from error
     try:
         with transaction.atomic():
-            client = Client.objects.create(
-                name=name,
-                tenant=tenant,
-                allowed_scopes=sorted(scopes),
-                authorization_grant_type=grant,
-                client_type=client_type,
-                redirect_uris=redirect_uris,
-                client_secret=known,
-                **given,
-            )
+            client.save(force_insert=True)
     except IntegrityError as error:
         if violated_constraint(error).startswith("users_client_client_id"):
             raise ClientExists(f"There is a client {client_id} already.") from error

@@ -52,9 +52,9 @@ FROM page CROSS JOIN LATERAL (
 """
 
 _ROWS = """
-    SELECT {key} AS key, profile.id, profile.search_words FROM users_profile profile
-    WHERE {tenant} AND profile.deleted_at IS NULL{condition}
+    SELECT {key} AS key, profile.id, profile.search_words FROM {live}
 """
+_LIVE = "users_profile profile WHERE {tenant} AND profile.deleted_at IS NULL{condition}"
 _OF_TENANT = "profile.tenant_id = %(tenant_id)s::uuid"
 # The same, for which no index is looked up.
 _ALSO_OF_TENANT = f"({_OF_TENANT}) IS TRUE"
@@ -103,9 +103,11 @@ _GATHER = """
     ) gathered
     ORDER BY key {direction}, id {direction}
 """
-_GATHERED = f"{{rows}} AND {{source}} AND profile.{_HAS_WORDS}"
+_GATHERED = f"""
+    SELECT {{key}} AS key, profile.id FROM {{live}} AND {{source}} AND profile.{_HAS_WORDS}
+"""  # noqa: S608 - constants only
 # Index: profile_by_search_key, whose keys have the tenant in them.
-_BY_KEYS = _GATHERED.replace("{rows}", "{rows_by_keys}").replace(
+_BY_KEYS = _GATHERED.replace("{live}", "{live_by_keys}").replace(
     "{source}",
     "users_search_keys(profile.tenant_id, profile.search_words) @> %(index_keys)s::text[]",
 )
@@ -172,8 +174,9 @@ def _statement(kind: str, order: Order, zones_of: str, is_after: bool) -> str:
         "in_zone": _IN_ZONE.format(key=SORTS[zones_of].key, kind=SORTS[zones_of].kind),
     }
     names["condition"] = _AFTER.format(**names) if is_after else ""
-    names["rows"] = _ROWS.format(tenant=_OF_TENANT, **names)
-    names["rows_by_keys"] = _ROWS.format(tenant=_ALSO_OF_TENANT, **names)
+    names["live"] = _LIVE.format(tenant=_OF_TENANT, **names)
+    names["live_by_keys"] = _LIVE.format(tenant=_ALSO_OF_TENANT, **names)
+    names["rows"] = _ROWS.format(**names)
     names["order"] = _ORDER.format(**names)
     names["rows"] = _KINDS[kind].format(**names)
     statement = _PAGE.format(**names)

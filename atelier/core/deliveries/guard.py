@@ -20,6 +20,9 @@ PORTS = {"http": 80, "https": 443}
 NAT64 = IPv6Network("64:ff9b::/96")
 LOCAL_NAT64 = IPv6Network("64:ff9b:1::/48")
 IPV4_COMPATIBLE = IPv6Network("::/96")
+# For documentation, and of relays that are no more, which Python takes for public.
+DOCUMENTATION = IPv6Network("3fff::/20")
+RELAYS = IPv4Network("192.88.99.0/24")
 
 
 class Refused(Exception):
@@ -60,6 +63,8 @@ def target_of(url: str) -> Target:
         host = (parts.hostname or "").rstrip(".")
     except ValueError as error:
         raise Refused(f"The URL cannot be read: {error}.") from error
+    if port == 0:
+        raise Refused("Nothing listens on port 0.")
     if parts.scheme not in PORTS:
         raise Refused("The URL must start with http:// or https://.")
     if "@" in parts.netloc or not host or "%" in host or "\\" in url:
@@ -119,8 +124,11 @@ def _meant(address: Address) -> list[Address]:
 
 def _is_public(address: Address) -> bool:
     if isinstance(address, IPv6Address) and (
-        address.is_site_local or address in LOCAL_NAT64 or address in IPV4_COMPATIBLE
+        address.is_site_local
+        or any(address in network for network in (LOCAL_NAT64, IPV4_COMPATIBLE, DOCUMENTATION))
     ):
+        return False
+    if isinstance(address, IPv4Address) and address in RELAYS:
         return False
     return address.is_global and not (
         address.is_multicast or address.is_reserved or address.is_unspecified or address.is_loopback

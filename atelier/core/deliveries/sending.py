@@ -64,7 +64,7 @@ def post(
     except (OSError, http.client.HTTPException) as error:
         if connection.ran_out:
             raise Unreachable(f"No answer within {WHOLE_SECONDS:.0f} s.") from error
-        raise Unreachable(f"{type(error).__name__}: {error}"[:EXCERPT_BYTES]) from error
+        raise Unreachable(_fit(f"{type(error).__name__}: {error}")[:EXCERPT_BYTES]) from error
     finally:
         connection.close()
 
@@ -129,12 +129,17 @@ def _context() -> ssl.SSLContext:
 
 
 def _excerpt(response: http.client.HTTPResponse) -> str:
-    """The beginning of what the receiver says, fit for PostgreSQL; empty where it breaks off."""
+    """The beginning of what the receiver says; empty where it breaks off."""
     try:
         text = response.read(EXCERPT_BYTES).decode("utf-8", "replace")
     except (OSError, http.client.HTTPException):
         return ""
-    return text.replace("\0", "\N{REPLACEMENT CHARACTER}").strip()
+    return _fit(text).strip()
+
+
+def _fit(text: str) -> str:
+    """As PostgreSQL can keep it."""
+    return text.replace("\0", "\N{REPLACEMENT CHARACTER}")
 
 
 def _retry_after(value: str | None) -> float | None:

@@ -238,15 +238,13 @@ def _rare_words(tenant_id: Any, frequent: set[str]) -> list[str]:
     from users.terms import map_key, words_in
 
     draw = random.Random(SEED)
-    first, last = (
-        Profile.objects.filter(tenant=tenant_id).order_by(by)[0].created_at
-        for by in ("created_at", "-created_at")
-    )
+    live = Profile.objects.filter(tenant=tenant_id, deleted_at=None)
+    first, last = (live.order_by(by)[0].created_at for by in ("created_at", "-created_at"))
     found = set()
     while len(found) < 2 * RARE:
         at = first + draw.random() * (last - first)
-        some = Profile.objects.filter(tenant=tenant_id, created_at__gte=at).order_by("created_at")
-        for word in words_in(some[0].search_words):
+        some = live.filter(created_at__gte=at).order_by("created_at")[0]
+        for word in words_in(some.search_words):
             beginning = word[: draw.randint(1, len(word))]
             if map_key(beginning) not in frequent:
                 found.add(beginning)

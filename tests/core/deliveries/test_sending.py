@@ -105,6 +105,15 @@ def test_what_is_not_http_is_unreachable():
         send(receiver.url())
 
 
+def test_why_there_is_no_answer_is_text_that_postgresql_takes():
+    with (
+        Receiver([lambda handler: handler.wfile.write(b"\0\xff nonsense\r\n")]) as receiver,
+        pytest.raises(Unreachable, match="nonsense") as raised,
+    ):
+        send(receiver.url())
+    assert "\0" not in str(raised.value)
+
+
 def test_an_excerpt_is_text_that_postgresql_takes():
     with Receiver([status(400, b"\0\xff\xed\xa0\x80<b>")]) as receiver:
         excerpt = send(receiver.url()).excerpt

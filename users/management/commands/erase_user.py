@@ -7,6 +7,7 @@ from django.core.management.base import BaseCommand, CommandError
 from users.management.people import add_arguments, person_of
 from users.services.people import Erased, Person, erase_person
 
+MOST_SHOWN = 20
 REMAINS = """\
 What remains, until it is overwritten or removed where it lies:
   backups and archived write-ahead logs of the database, and replicas until they have caught up
@@ -53,7 +54,9 @@ class Command(BaseCommand):
             ("deliveries", person.delivery_ids),
             ("reviews", person.review_ids),
         ):
-            self.stdout.write(f"{what}: {' '.join(map(str, ids)) or 'none'}")
+            shown = " ".join(map(str, ids[:MOST_SHOWN])) or "none"
+            more = f" and {len(ids) - MOST_SHOWN} more" if len(ids) > MOST_SHOWN else ""
+            self.stdout.write(f"{what}: {shown}{more}")
 
     def _say_erased(self, erased: Erased) -> None:
         for what, number in asdict(erased).items():
