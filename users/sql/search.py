@@ -222,22 +222,25 @@ class Known:
 
 # A line of JSON, and the masks as they are. Indexes: one_search_map_a_tenant,
 # one_search_word_a_key, one_search_zone_a_beginning.
-_KNOWN = """
+_KNOWN = _GIVEN.sub(
+    _HIDDEN,
+    """
 SELECT convert_to(json_build_array(map.id, map.profiles, map.zones, (
         SELECT json_object_agg(word.key, word.profiles) FROM users_searchword word
         WHERE word.map_id = map.id AND word.key = ANY (%(beginnings)s::text[])
     ), (
         SELECT zone.number FROM users_searchzone zone
-        WHERE zone.map_id = map.id AND zone.sort = %(sort)s
-            AND (zone.lower_key, zone.lower_id) <= (%(after_key)s, %(after_id)s::uuid)
+        WHERE zone.map_id = map.id AND zone.sort = %(sort)s::text
+            AND (zone.lower_key, zone.lower_id) <= (%(after_key)s::text, %(after_id)s::uuid)
         ORDER BY zone.lower_key DESC, zone.lower_id DESC LIMIT 1
     ))::text || E'\\n', 'UTF8') || coalesce((
         SELECT CASE WHEN count(*) = cardinality(%(words)s::text[])
             THEN string_agg(word.zones, ''::bytea) END
         FROM users_searchword word WHERE word.map_id = map.id AND word.key = ANY (%(words)s::text[])
     ), ''::bytea)
-FROM users_searchmap map WHERE map.tenant_id = %(tenant_id)s AND map.is_used
-"""
+FROM users_searchmap map WHERE map.tenant_id = %(tenant_id)s::uuid AND map.is_used
+""",
+)
 
 
 def known(
