@@ -9,6 +9,7 @@ import os
 from django.core.wsgi import get_wsgi_application
 
 from atelier import env
+from atelier.health import wanted_migrations
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "atelier.settings")
 LIMITS = {
@@ -21,8 +22,4 @@ for limit, default in LIMITS.items():
     os.environ[f"DATABASE_{limit}"] = str(env.integer(f"WEB_{limit}", default))
 
 application = get_wsgi_application()
-
-# It reads models, which are there only now.
-from atelier.health import wanted_migrations  # noqa: E402
-
 wanted_migrations()

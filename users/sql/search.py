@@ -67,7 +67,7 @@ _HAS_WORDS = "search_words LIKE ALL (%(patterns)s::text[])"
 
 # Index: that of the order, `profile_by_...`. A first page has no more, which its plan has to know;
 # `all_deep` may need a hundred times as many.
-_ALL = f"SELECT key, id FROM ({{rows}} {{order}} LIMIT {MOST_LIMIT}) walked"  # noqa: S608
+_ALL = "SELECT key, id FROM ({rows} {order} LIMIT {most_limit}) walked"
 _ALL_DEEP = "{rows} {order}"
 
 # Index: that of the order. The inner limit keeps the condition out of the walk, which it bounds.
@@ -170,6 +170,7 @@ def _statement(kind: str, order: Order, zones_of: str, is_after: bool) -> str:
         "opposite": opposite,
         "beyond": "<" if order.is_descending else ">",
         "columns": LEGACY_COLUMNS,
+        "most_limit": MOST_LIMIT,
         "zone_key": SORTS[zones_of].key,
         "in_zone": _IN_ZONE.format(key=SORTS[zones_of].key, kind=SORTS[zones_of].kind),
     }

@@ -20,9 +20,11 @@ PORTS = {"http": 80, "https": 443}
 NAT64 = IPv6Network("64:ff9b::/96")
 LOCAL_NAT64 = IPv6Network("64:ff9b:1::/48")
 IPV4_COMPATIBLE = IPv6Network("::/96")
-# For documentation, and of relays that are no more, which Python takes for public.
-DOCUMENTATION = IPv6Network("3fff::/20")
-RELAYS = IPv4Network("192.88.99.0/24")
+# Among them those for documentation, and of relays that are no more.
+NOT_PUBLIC = (
+    *(LOCAL_NAT64, IPV4_COMPATIBLE, IPv6Network("3fff::/20")),
+    IPv4Network("192.88.99.0/24"),
+)
 
 
 class Refused(Exception):
@@ -123,12 +125,9 @@ def _meant(address: Address) -> list[Address]:
 
 
 def _is_public(address: Address) -> bool:
-    if isinstance(address, IPv6Address) and (
-        address.is_site_local
-        or any(address in network for network in (LOCAL_NAT64, IPV4_COMPATIBLE, DOCUMENTATION))
-    ):
+    if _is_within(address, NOT_PUBLIC):
         return False
-    if isinstance(address, IPv4Address) and address in RELAYS:
+    if isinstance(address, IPv6Address) and address.is_site_local:
         return False
     return address.is_global and not (
         address.is_multicast or address.is_reserved or address.is_unspecified or address.is_loopback
