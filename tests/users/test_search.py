@@ -17,7 +17,7 @@ from atelier.core.publishing import EPOCH, publish
 from tests.factories.users import ProfileFactory, TenantFactory
 from tests.users.profiles import zones_of
 from users.identities import canonical_email, canonical_mobile
-from users.models import SORTS, Profile, SearchMap, SearchWord, Tenant
+from users.models import SORTS, Profile, SearchCount, SearchMap, SearchWord, Tenant
 from users.services import mapping, search
 from users.services.search import (
     MOST_LIMIT,
@@ -142,6 +142,8 @@ def unlike(people: list[dict[str, Any]]) -> list[dict[str, Any]]:
     mapped_after=st.integers(1, 30),
     most_walked=st.sampled_from((0, 2, 5_000)),
     anywhere=st.sampled_from((0, 1_000)),
+    listed=st.sampled_from((0, 1_000)),
+    counted=st.sampled_from((1, 8)),
 )
 def test_search_is_a_filter_and_a_sort(
     tenant: Tenant,
@@ -155,10 +157,14 @@ def test_search_is_a_filter_and_a_sort(
     mapped_after: int,
     most_walked: int,
     anywhere: int,
+    listed: int,
+    counted: int,
 ) -> None:
-    # What is tried before what.
+    # What is tried before what, and how much the map knows.
     monkeypatch.setattr(search, "MOST_WALKED", most_walked)
     monkeypatch.setattr(search, "ANYWHERE", anywhere)
+    monkeypatch.setattr(search, "LISTED", listed)
+    monkeypatch.setattr(mapping, "COUNTED", counted)
     SearchMap.objects.all().delete()
     with publish(EPOCH):
         Profile.objects.all().delete()
@@ -290,6 +296,75 @@ def test_searches_are_planned_once_a_connection(
     finally:
         connection.close()
     assert set(taken) == {"all", "walk_zones", "gather_keys", "gather_word"}
+
+
+@pytest.mark.parametrize(
+    ("query", "counts", "looked_up"),
+    [
+        # A rare name, of which one in thirty has that other word too.
+        ("alice segoli", {"alice": 300_000, "segoli": 3_000}, ["alice", "segoli"]),
+        # So few that it is not known how many.
+        ("alice segoli", {"alice": 300_000}, ["segoli"]),
+        # Nearly all have it, which spares nothing.
+        ("us segoli", {"us": 9_000_000, "segoli": 3_000}, ["segoli"]),
+        # A list of millions takes longer to read than the few rows that it spares.
+        ("us segoli", {"us": 4_000_000, "segoli": 1_000}, ["segoli"]),
+        # By all letters that the index has of a long word, and by six of another.
+        (
+            "alicia lindqvist",
+            {"alicia": 300_000, "lindqvist": 3_000, "lindqv": 3_000},
+            ["alicia", "lindqvis"],
+        ),
+    ],
+)
+def test_what_is_gathered_is_looked_up_by_the_words_that_spare_rows(
+    monkeypatch: pytest.MonkeyPatch, query: str, counts: dict[str, int], looked_up: list[str]
+) -> None:
+    tenant = TenantFactory()
+    known = sql.Known(id=1, profiles=10_000_000, zones=20_000, words=counts, masks=[], begin=None)
+    asked: list[str] = []
+
+    def page(kind: str, order: sql.Order, params: dict[str, Any], **options: Any) -> sql.Found:
+        keys = params["index_keys"].strip("{}").split(",")
+        asked.extend(sorted(key.strip('"')[4:] for key in keys))
+        return sql.Found(0, None, b"[]")
+
+    monkeypatch.setattr(sql, "known", lambda *asked: known)
+    monkeypatch.setattr(sql, "page", page)
+    ids(tenant, query)
+    assert asked == looked_up
+
+
+def test_words_that_are_counted_say_how_many_profiles_have_them(
+    tenant: Tenant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(mapping, "FREQUENT_FROM", 24)
+    for number in range(24):
+        person(
+            tenant, full_name="Ann Lee" if number < 3 else "Ann Moe", email=f"{number}@x.example"
+        )
+    mapping.map_tenant(tenant_id=tenant.pk)
+    counts = SearchCount.objects.filter(map__tenant=tenant, map__is_used=True)
+    known = sql.known(
+        ["ann", "lee"], ["rare"], sql.Order("email_id", False), {"tenant_id": tenant.pk}
+    )
+    assert known is not None
+    assert known.words == {"ann": 24, "lee": 3}
+    assert not known.masks
+    assert dict(counts.filter(key__startswith="l").values_list("key", "profiles")) == dict.fromkeys(
+        ("l", "le", "lee"), 3
+    )
+    mapping.map_tenant(tenant_id=tenant.pk)
+    mapping.map_tenant(tenant_id=tenant.pk)
+    assert SearchCount.objects.filter(key="lee").count() == 2, "an earlier map's are removed"
+
+
+@pytest.mark.parametrize(
+    ("profiles", "least"), [(50_000, 547), (200_000, 1_095), (10_000_000, 7_745), (10**9, 8_000)]
+)
+def test_in_smaller_tenants_fewer_are_frequent(profiles: int, least: int) -> None:
+    """With an order walked to ten of them, about as many rows are read as there are of them."""
+    assert mapping.frequent_from(profiles) == least
 
 
 @pytest.mark.parametrize("zones", [1, 7, 8, 20])

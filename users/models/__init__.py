@@ -9,7 +9,7 @@ from users.models.profiles import (
     ProfileQuerySet,
     profile_scope,
 )
-from users.models.search import SORTS, SearchMap, SearchWord, SearchZone
+from users.models.search import SORTS, SearchCount, SearchMap, SearchWord, SearchZone
 from users.models.staff import User
 from users.models.tenants import DEFAULT_TENANT, Tenant, TenantQuerySet
 
@@ -25,6 +25,7 @@ __all__ = [
     "ProfileQuerySet",
     "Revocation",
     "Scope",
+    "SearchCount",
     "SearchMap",
     "SearchWord",
     "SearchZone",

@@ -150,6 +150,23 @@ class SearchWord(models.Model):
         return self.key
 
 
+class SearchCount(models.Model):
+    """How many profiles have a beginning of words that is not frequent, but not rare either."""
+
+    map = models.ForeignKey(SearchMap, models.CASCADE, related_name="+", db_index=False)
+    key = models.TextField(db_collation="C")
+    # An estimate.
+    profiles = models.BigIntegerField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(name="one_search_count_a_key", fields=["map", "key"])
+        ]
+
+    def __str__(self) -> str:
+        return self.key
+
+
 class SearchZone(models.Model):
     """The profiles of an order from `lower` to before `upper`.
 

@@ -8,6 +8,7 @@ import time
 from bisect import bisect_right
 from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
+from math import isqrt
 from typing import Any
 from uuid import UUID
 
@@ -16,7 +17,7 @@ from django.db import transaction
 
 from atelier.core.errors import Conflict
 from atelier.core.jobs import defer
-from users.models import SORTS, SearchMap, SearchWord, SearchZone, Tenant
+from users.models import SORTS, SearchCount, SearchMap, SearchWord, SearchZone, Tenant
 from users.sql import mapping as sql
 from users.sql.search import lock_shared, standing, try_lock
 from users.terms import map_keys, words_in
@@ -25,9 +26,13 @@ from users.terms import map_keys, words_in
 MAPPED_FROM = 50_000
 # The worker's task, its queue and its lock.
 TASK, QUEUE = "map_profiles", "housekeeping"
-# What more profiles have than this is frequent: so many are read and sorted in some milliseconds.
-FREQUENT_FROM = 8_000
-MOST_BITS = 6_144
+# A beginning of words that so many profiles have is frequent: fewer are read and sorted in some
+# milliseconds. In a smaller tenant it is the square root of WALKED times its profiles: with more of
+# them, walking an order to a page of them reads fewer rows than there are of them.
+FREQUENT_FROM, LEAST_FREQUENT, WALKED = 8_000, 500, 6
+# Of beginnings that an eighth as many have, maps know how many.
+COUNTED = 8
+MOST_BITS, MOST_COUNTED = 6_144, 50_000
 SAMPLED = 200_000
 ZONES, SMALLEST_ZONE = 20_000, 500
 STORED_AT_ONCE = 500
@@ -41,6 +46,11 @@ FIRST_ID = UUID(int=0)
 
 class Busy(Conflict):
     code = "search_map_busy"
+
+
+def frequent_from(profiles: int) -> int:
+    """How many of a tenant's profiles have a beginning of words that is frequent there."""
+    return min(FREQUENT_FROM, max(LEAST_FREQUENT, isqrt(WALKED * profiles)))
 
 
 def map_tenants(*, say: Callable[[str], object] = str) -> int:
@@ -105,6 +115,7 @@ def _remove_given_up(tenant_id: UUID) -> None:
         while sql.remove_words(map_id, STORED_AT_ONCE):
             pass
         if not SearchWord.objects.filter(map=map_id).exists():
+            SearchCount.objects.filter(map=map_id).delete()
             SearchZone.objects.filter(map=map_id).delete()
             SearchMap.objects.filter(pk=map_id).delete()
 
@@ -199,7 +210,7 @@ def _place(key: str, profile_id: str) -> str:
 def _begin(tenant_id: UUID, profiles: int) -> _Begun:
     """A map without bits, from a sample; committed while no writer is under way."""
     rows = sql.sample(tenant_id, min(100.0, 100 * SAMPLED / profiles))
-    frequent = _frequent(rows, profiles)
+    frequent, counted = _counts(rows, profiles)
     bounds = _bounds(rows, max(1, min(ZONES, profiles // SMALLEST_ZONE)))
     zones = len(bounds[0])
     nowhere = bytes(-(-len(SORTS) * zones // 8))
@@ -209,21 +220,31 @@ def _begin(tenant_id: UUID, profiles: int) -> _Begun:
             (SearchWord(map=made, key=key, profiles=n, zones=nowhere) for key, n in frequent),
             batch_size=STORED_AT_ONCE,
         )
+        SearchCount.objects.bulk_create(
+            (SearchCount(map=made, key=key, profiles=n) for key, n in counted),
+            batch_size=STORED_AT_ONCE,
+        )
         for number, (name, starts) in enumerate(zip(SORTS, bounds, strict=True)):
             _store_zones(made, name, starts, number * zones)
         _wait_for_writers(tenant_id)
     return _Begun(map_id=made.pk, words={word.key: word.pk for word in stored}, bounds=bounds)
 
 
-def _frequent(rows: Sequence[tuple[Any, ...]], profiles: int) -> list[tuple[str, int]]:
-    """Beginnings of words that many profiles have, and how many, the most frequent first."""
-    counted: Counter[str] = Counter()
+def _counts(
+    rows: Sequence[tuple[Any, ...]], profiles: int
+) -> tuple[list[tuple[str, int]], list[tuple[str, int]]]:
+    """Beginnings of words and how many profiles have them, the most frequent first: those that are
+    frequent, and others of which it is worth knowing."""
+    seen: Counter[str] = Counter()
     for row in rows:
-        counted.update({key for word in words_in(row[0]) for key in map_keys(word)})
+        seen.update({key for word in words_in(row[0]) for key in map_keys(word)})
     scale = profiles / max(1, len(rows))
-    found = [(key, round(count * scale)) for key, count in counted.items()]
-    found = [(key, count) for key, count in found if count >= FREQUENT_FROM]
-    return sorted(found, key=lambda each: (-each[1], len(each[0]), each[0]))[:MOST_BITS]
+    least = frequent_from(profiles)
+    found = [(key, round(count * scale)) for key, count in seen.items()]
+    found = [(key, count) for key, count in found if COUNTED * count >= least]
+    found.sort(key=lambda each: (-each[1], len(each[0]), each[0]))
+    frequent = [each for each in found[:MOST_BITS] if each[1] >= least]
+    return frequent, found[len(frequent) : len(frequent) + MOST_COUNTED]
 
 
 def _bounds(rows: Sequence[tuple[Any, ...]], zones: int) -> list[list[tuple[str, str]]]:

@@ -32,7 +32,7 @@ PATIENCE = 4
 SPARE = 4
 # What it takes to gather, against reading a row of an order: a row from anywhere; an entry of the
 # shortest list, which is looked up in the others; an entry of any.
-ANYWHERE, LOOKED_UP, LISTED = 2, 0.08, 0.002
+ANYWHERE, LOOKED_UP, LISTED = 2, 0.08, 0.008
 
 
 class InvalidSort(Invalid):
@@ -123,11 +123,14 @@ def _found(order: sql.Order, words: list[str], params: dict[str, Any]) -> sql.Fo
         walked = sql.page("walk", order, {**params, "most": MOST_WALKED})
         if walked.count == params["limit"]:
             return walked
-        return _gathered(order, words, params, are_rare=True)
+        return _gathered(order, words, params, by_word=True)
     rare = [word for word in words if keys[word] not in known.words]
     if rare:
-        return _gathered(order, rare, params, are_rare=True)
-    return _found_in_zones(order, words, params, known)
+        return _gathered(order, rare, params, by_word=True)
+    if known.masks:
+        return _found_in_zones(order, words, params, known)
+    _, chosen = _gathering(words, known, by_word=True)
+    return _gathered(order, chosen, params, by_word=True)
 
 
 def _found_in_zones(
@@ -145,10 +148,9 @@ def _found_in_zones(
     having = [known.words[map_key(word)] for word in words]
     share = prod(min(1.0, count / known.profiles) for count in having)
     likely = max(1.0, min(to_read, share * known.profiles))
-    to_gather = ANYWHERE * likely
-    if len(words) > 1:
-        lists = [known.words[index_key(word, is_anywhere=True)] for word in words]
-        to_gather += LOOKED_UP * min(lists) + LISTED * sum(lists)
+    # The addresses of a frequent word are too many to be looked up for the others.
+    by_word = len(words) == 1
+    to_gather, chosen = _gathering(words, known, by_word=by_word)
 
     left = _left(zones[order.sort], order, known)
     whole = left.bit_count() * size
@@ -166,9 +168,32 @@ def _found_in_zones(
             if walked.count == params["limit"] or len(asked["zones"]) == left.bit_count():
                 return walked
     if to_gather < to_read:
-        return _gathered(order, words, params, are_rare=False)
+        return _gathered(order, chosen, params, by_word=by_word)
     asked["zones"] = _numbers(zones[nearest], sql.Order(nearest, False), known)
     return sql.page("gather_zones", order, asked, zones_of=nearest)
+
+
+def _gathering(words: list[str], known: sql.Known, *, by_word: bool) -> tuple[float, list[str]]:
+    """By which of the words all is gathered at the least cost, the rarest first, and that cost.
+
+    The list of a further word is read in the index where it spares enough rows.
+    """
+    having = {word: known.words[map_key(word)] for word in words}
+    listed = {
+        word: known.words.get(index_key(word, is_anywhere=True), having[word]) for word in words
+    }
+    rarest = min(words, key=(having if by_word else listed).__getitem__)
+    entries = (having if by_word else listed)[rarest]
+    rows = float(entries)
+    chosen, read, cost = [rarest], entries, ANYWHERE * rows
+    for word in sorted(set(words) - {rarest}, key=listed.__getitem__):
+        read += listed[word]
+        rows *= min(1.0, listed[word] / known.profiles)
+        with_it = ANYWHERE * rows + LOOKED_UP * entries + LISTED * read
+        if with_it > cost:
+            break
+        chosen, cost = [*chosen, word], with_it
+    return cost, chosen
 
 
 def _left(bits: int, order: sql.Order, known: sql.Known) -> int:
@@ -196,16 +221,17 @@ def _first(order: sql.Order, known: sql.Known) -> int:
 
 
 def _gathered(
-    order: sql.Order, words: list[str], params: dict[str, Any], *, are_rare: bool
+    order: sql.Order, words: list[str], params: dict[str, Any], *, by_word: bool
 ) -> sql.Found:
-    """All that has these words is read. The longest is looked up alone where it says much, or else
-    all of them by their first letters."""
-    prefix, longest = str(params["tenant_id"])[:4], words[0]
-    if len(longest) > SHORT and (are_rare or len(words) == 1):
-        keys = [prefix + index_key(longest, is_anywhere=False)]
-        asked = {**params, "index_keys": sql.text_array(keys), "word": longest}
+    """All that has these words is read. A long first one is looked up as such, `by_word`; others by
+    their first letters."""
+    prefix, (first, *others) = str(params["tenant_id"])[:4], words
+    keys = [prefix + index_key(word, is_anywhere=True) for word in others]
+    if len(first) > SHORT and by_word:
+        keys.append(prefix + index_key(first, is_anywhere=False))
+        asked = {**params, "index_keys": sql.text_array(keys), "word": first}
         return sql.page("gather_word", order, asked)
-    keys = [prefix + index_key(word, is_anywhere=True) for word in words]
+    keys.append(prefix + index_key(first, is_anywhere=True))
     return sql.page("gather_keys", order, {**params, "index_keys": sql.text_array(keys)})
 
 

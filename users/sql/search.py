@@ -202,9 +202,9 @@ def page(kind: str, order: Order, params: Mapping[str, Any], *, zones_of: str = 
 @dataclass(frozen=True, slots=True)
 class Known:
     """What a tenant's map knows of words: its id, how many profiles and zones an order it was made
-    for, and how many profiles have those beginnings that are frequent. masks: the zones of each of
-    the words, if all are frequent. begin: the number of the zone where the page begins, if not at
-    an end."""
+    for, and how many profiles have which beginnings, unless they are rare. masks: the zones of each
+    of the words, if all are frequent; else none. begin: the number of the zone where the page
+    begins, if not at an end."""
 
     id: int
     profiles: int
@@ -222,13 +222,17 @@ class Known:
 
 
 # A line of JSON, and the masks as they are. Indexes: one_search_map_a_tenant,
-# one_search_word_a_key, one_search_zone_a_beginning.
+# one_search_word_a_key, one_search_count_a_key, one_search_zone_a_beginning.
 _KNOWN = _GIVEN.sub(
     _HIDDEN,
     """
 SELECT convert_to(json_build_array(map.id, map.profiles, map.zones, (
-        SELECT json_object_agg(word.key, word.profiles) FROM users_searchword word
-        WHERE word.map_id = map.id AND word.key = ANY (%(beginnings)s::text[])
+        SELECT json_object_agg(word.key, word.profiles) FROM (
+            SELECT key, profiles FROM users_searchword
+            WHERE map_id = map.id AND key = ANY (%(beginnings)s::text[])
+            UNION ALL SELECT key, profiles FROM users_searchcount
+            WHERE map_id = map.id AND key = ANY (%(beginnings)s::text[])
+        ) word
     ), (
         SELECT zone.number FROM users_searchzone zone
         WHERE zone.map_id = map.id AND zone.sort = %(sort)s::text
