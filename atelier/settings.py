@@ -165,7 +165,7 @@ CALLER_VERIFIER = "users.services.tokens.verifier"
 # For development only: account and profile routes answer callers without a token.
 OPEN_WITHOUT_TOKENS = env.boolean("OPEN_WITHOUT_TOKENS", default=False)
 # Requests a second that each client may make, over all instances; 0 is no limit.
-CLIENT_RATE = env.integer("CLIENT_RATE", default=3000)
+CLIENT_RATE = env.integer("CLIENT_RATE", default=5000)
 ACCESS_TOKEN_SECONDS = env.integer("ACCESS_TOKEN_SECONDS", default=3600, minimum=60)
 OAUTH2_PROVIDER_APPLICATION_MODEL = "users.Client"
 OAUTH2_PROVIDER = {
