@@ -92,6 +92,7 @@ def test_a_client_is_changed_but_stays_with_its_tenant(admin_client):
         {"authorization_grant_type": "authorization-code"},
         {"allowed_scopes": ["everything"]},
         {"redirect_uris": "javascript:alert(1)"},
+        {"redirect_uris": "https://ann@shop.example/cb"},
         {"tenant": "00000000-0000-0000-0000-000000000000"},
     ],
 )

@@ -4,8 +4,10 @@ Tokens, grants and refresh tokens are django-oauth-toolkit's own models; they ke
 """
 
 from typing import ClassVar, Self
+from urllib.parse import urlsplit
 
 from django.contrib.postgres.fields import ArrayField
+from django.core.exceptions import ValidationError
 from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Now
@@ -64,6 +66,13 @@ class Client(AbstractApplication):
                 condition=Q(hash_client_secret=True), name="client_secret_hashed"
             ),
         ]
+
+    def clean(self) -> None:
+        """Refuses what the library never matches, beside what it refuses itself."""
+        super().clean()
+        for uri in self.redirect_uris.split():
+            if "@" in urlsplit(uri).netloc:
+                raise ValidationError({"redirect_uris": f"A redirect URI names no user: {uri}"})
 
     def is_usable(self, request: object) -> bool:
         """Whether a token may be had or used: django-oauth-toolkit asks. May cost a query."""
