@@ -2,9 +2,11 @@
 
 import random
 import threading
+import time
 from collections.abc import Iterator
 from functools import partial
 from typing import Any
+from uuid import UUID
 
 import orjson
 import pytest
@@ -13,7 +15,15 @@ from django.db import transaction
 from tests.factories.users import ProfileFactory, TenantFactory
 from tests.threads import Aside, Crew
 from tests.users.profiles import zones_of
-from users.models import SORTS, Profile, SearchMap, SearchWord, Tenant
+from users.models import (
+    SORTS,
+    Profile,
+    SearchCount,
+    SearchMap,
+    SearchWord,
+    SearchZone,
+    Tenant,
+)
 from users.services import mapping
 from users.services.search import mark_profile, search_profiles
 from users.sql import search as sql
@@ -174,16 +184,60 @@ def test_a_tenant_that_became_small_loses_its_map(
     assert not SearchMap.objects.filter(is_kept=True).exists()
 
 
+@pytest.mark.parametrize("builds", [1, 2, 3])
+@pytest.mark.parametrize("is_loaded", [False, True])
 def test_a_search_that_has_read_a_map_still_finds_its_zones(
-    tenant: Tenant, monkeypatch: pytest.MonkeyPatch
+    tenant: Tenant, monkeypatch: pytest.MonkeyPatch, builds: int, is_loaded: bool
 ) -> None:
+    """Whatever gives it up before the zones are walked, and however often."""
     mapping.map_tenant(tenant_id=tenant.pk)
     real = sql.known
 
     def replaced_behind(*asked: Any) -> sql.Known | None:
         found = real(*asked)
-        mapping.map_tenant(tenant_id=tenant.pk)
+        if is_loaded:
+            mapping.forget_map(tenant_id=tenant.pk)
+        for _ in range(builds):
+            mapping.map_tenant(tenant_id=tenant.pk)
         return found
 
     monkeypatch.setattr(sql, "known", replaced_behind)
     assert search_profiles(tenant_id=tenant.pk, query="ann", limit=100).count == 30
+
+
+def test_what_no_search_walks_any_more_is_removed(
+    tenant: Tenant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for _ in range(3):
+        mapping.map_tenant(tenant_id=tenant.pk)
+    assert SearchMap.objects.filter(tenant=tenant).count() == 3
+    monkeypatch.setattr(mapping, "IDLE_SECONDS", 0)
+    mapping.map_tenant(tenant_id=tenant.pk)
+    used = SearchMap.objects.get(tenant=tenant)
+    assert used.is_used
+    for model in (SearchWord, SearchCount, SearchZone):
+        assert set(model.objects.values_list("map", flat=True)) <= {used.pk}
+
+
+def test_of_two_builds_one_waits_for_the_other(
+    tenant: Tenant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(mapping.sql, "LOCK_SECONDS", 0.05)
+    real = mapping.sql.each_live
+    under_way: list[UUID] = []
+    said: list[str] = []
+
+    def alone(tenant_id: UUID) -> Any:
+        under_way.append(tenant_id)
+        time.sleep(0.3)
+        assert len(under_way) == 1
+        yield from real(tenant_id)
+        under_way.clear()
+
+    monkeypatch.setattr(mapping.sql, "each_live", alone)
+    build = partial(mapping.map_tenant, tenant_id=tenant.pk, say=said.append)
+    with Crew(2) as crew:
+        assert crew.run([build] * 2) == [True, True]
+    assert any("waiting" in line for line in said)
+    everything_is_found(tenant)
+    assert SearchMap.objects.filter(tenant=tenant, is_kept=True).count() == 1

@@ -354,13 +354,14 @@ def test_words_that_are_counted_say_how_many_profiles_have_them(
     assert dict(counts.filter(key__startswith="l").values_list("key", "profiles")) == dict.fromkeys(
         ("l", "le", "lee"), 3
     )
+    monkeypatch.setattr(mapping, "IDLE_SECONDS", 0)
     mapping.map_tenant(tenant_id=tenant.pk)
-    mapping.map_tenant(tenant_id=tenant.pk)
-    assert SearchCount.objects.filter(key="lee").count() == 2, "an earlier map's are removed"
+    assert SearchCount.objects.filter(key="lee").count() == 1, "an earlier map's are removed"
 
 
 @pytest.mark.parametrize(
-    ("profiles", "least"), [(50_000, 547), (200_000, 1_095), (10_000_000, 7_745), (10**9, 8_000)]
+    ("profiles", "least"),
+    [(50_000, 547), (200_000, 1_095), (1_000_000, 2_449), (10_000_000, 5_000)],
 )
 def test_in_smaller_tenants_fewer_are_frequent(profiles: int, least: int) -> None:
     """With an order walked to ten of them, about as many rows are read as there are of them."""

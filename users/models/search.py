@@ -114,6 +114,8 @@ class SearchMap(models.Model):
     is_used = models.BooleanField(default=False)
     is_kept = models.BooleanField(default=True)
     built_at = models.DateTimeField(db_default=Now())
+    # Of one that was given up: since when no search begins with it, at the latest.
+    idle_since = models.DateTimeField(null=True)
 
     class Meta:
         constraints = [

@@ -8,12 +8,14 @@ import time
 from bisect import bisect_right
 from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
+from datetime import timedelta
 from math import isqrt
 from typing import Any
 from uuid import UUID
 
 import numpy as np
 from django.db import transaction
+from django.db.models.functions import Now
 
 from atelier.core.errors import Conflict
 from atelier.core.jobs import defer
@@ -29,7 +31,7 @@ TASK, QUEUE = "map_profiles", "housekeeping"
 # A beginning of words that so many profiles have is frequent: fewer are read and sorted in some
 # milliseconds. In a smaller tenant it is the square root of WALKED times its profiles: with more of
 # them, walking an order to a page of them reads fewer rows than there are of them.
-FREQUENT_FROM, LEAST_FREQUENT, WALKED = 8_000, 500, 6
+FREQUENT_FROM, LEAST_FREQUENT, WALKED = 5_000, 500, 6
 # Of beginnings that an eighth as many have, maps know how many.
 COUNTED = 8
 MOST_BITS, MOST_COUNTED = 6_144, 50_000
@@ -40,6 +42,8 @@ MASKS_AT_ONCE = 64
 # Words whose bits are remembered: most are names, again and again.
 MOST_KNOWN = 500_000
 LONGEST_WAIT_SECONDS = 60
+# A search that has read a map may still walk its zones when it is given up, for less than this.
+IDLE_SECONDS = 60
 LAST_ID = UUID(int=2**128 - 1)
 FIRST_ID = UUID(int=0)
 
@@ -66,8 +70,17 @@ def map_tenants(*, say: Callable[[str], object] = str) -> int:
 
 
 def map_tenant(*, tenant_id: UUID, say: Callable[[str], object] = str) -> bool:
-    """Build the tenant's map anew; False, and no map, where it is too small for one."""
-    # Not those that this run gives up: a search that has just read one still walks its zones.
+    """Build the tenant's map anew; False, and no map, where it is too small for one.
+
+    Waits for whoever builds it already.
+    """
+    with sql.alone(tenant_id, lambda: say("Another build of this map is under way: waiting.")):
+        is_mapped = _build(tenant_id, say)
+        _remove_given_up(tenant_id)
+    return is_mapped
+
+
+def _build(tenant_id: UUID, say: Callable[[str], object]) -> bool:
     _remove_given_up(tenant_id)
     profiles = sql.count_live(tenant_id)
     if profiles < MAPPED_FROM:
@@ -109,9 +122,12 @@ def _use(tenant_id: UUID, map_id: int) -> None:
 
 
 def _remove_given_up(tenant_id: UUID) -> None:
-    """Some at a time. What a writer has just now stays until the next time."""
+    """Those that no search walks any more, as far as no writer has words of them just now: the rest
+    stays until the next time."""
     given_up = SearchMap.objects.filter(tenant=tenant_id, is_kept=False)
-    for map_id in given_up.values_list("pk", flat=True):
+    given_up.filter(idle_since=None).update(idle_since=Now())
+    idle = given_up.filter(idle_since__lte=Now() - timedelta(seconds=IDLE_SECONDS))
+    for map_id in idle.values_list("pk", flat=True):
         while sql.remove_words(map_id, STORED_AT_ONCE):
             pass
         if not SearchWord.objects.filter(map=map_id).exists():
@@ -158,8 +174,9 @@ class _Begun:
         self._starts = [[_place(*start) for start in starts] for starts in bounds]
         self._places = {key: place for place, key in enumerate(words)}
         self._known: dict[str, list[int]] = {}
-        # A profile's words lie next to each other here, as they do not in masks.
-        self._flags = np.zeros((len(bounds) * self.zones, len(words)), dtype=bool)
+        # A byte for eight zones and a word. A profile's words lie next to each other here, as they
+        # do not in masks.
+        self._bytes = np.zeros(-(-len(bounds) * self.zones // 8) * len(words), dtype=np.uint8)
 
     def add(self, rows: Sequence[tuple[Any, ...]]) -> None:
         """Rows of `sql.each_live`."""
@@ -178,14 +195,16 @@ class _Begun:
                 dtype=np.intp,
                 count=len(rows),
             )
-            self._flags[np.repeat(zones + number * self.zones, counts), columns] = True
+            bits = np.repeat(zones + number * self.zones, counts)
+            places = (bits >> 3) * len(self.words) + columns
+            np.bitwise_or.at(self._bytes, places, np.left_shift(1, bits & 7).astype(np.uint8))
 
     def store(self) -> None:
         ids = list(self.words.values())
+        masks = self._bytes.reshape(-1, max(1, len(ids))).T
         for start in range(0, len(ids), MASKS_AT_ONCE):
             stop = start + MASKS_AT_ONCE
-            masks = np.packbits(self._flags[:, start:stop], axis=0, bitorder="little")
-            sql.add_bits(dict(zip(ids[start:stop], masks.T, strict=True)))
+            sql.add_bits(dict(zip(ids[start:stop], masks[start:stop].copy(), strict=True)))
 
     def _places_of(self, word: str) -> list[int]:
         found = self._known.get(word)

@@ -3,17 +3,20 @@
 Not the ORM: they read all profiles of a tenant, in one pass each, and write masks by the hundred.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager, suppress
 from typing import Any
 from uuid import UUID
 
 import numpy as np
 import psycopg
-from django.db import connection, transaction
+from django.db import DatabaseError, InterfaceError, connection, transaction
 
 from users.models import SORTS
 
+# Of advisory locks: a map is being built. Whoever waits for that asks as often.
+BUILD_LOCK, LOCK_SECONDS = 0x5EA2C5, 5
 # Rows that the server hands over at a time.
 BATCH = 20_000
 MASKS_AT_ONCE = 500
@@ -22,6 +25,9 @@ _COLUMNS = ", ".join(
     ["profile.search_words", "profile.id::text", *(sort.text for sort in SORTS.values())]
 )
 _LIVE = "WHERE profile.tenant_id = %(tenant_id)s AND profile.deleted_at IS NULL"
+
+_TRY_LOCK = "SELECT pg_try_advisory_lock(%(lock)s, hashtext(%(tenant_id)s))"
+_UNLOCK = "SELECT pg_advisory_unlock(%(lock)s, hashtext(%(tenant_id)s))"
 
 # Index: that of a sort, whose entries alone are read.
 _COUNT = f"SELECT count(*) FROM users_profile profile {_LIVE}"  # noqa: S608 - constants only
@@ -51,6 +57,21 @@ DELETE FROM users_searchword WHERE id IN (
     LIMIT %(most)s FOR UPDATE SKIP LOCKED
 )
 """
+
+
+@contextmanager
+def alone(tenant_id: UUID, waiting: Callable[[], object]) -> Iterator[None]:
+    """While nobody else builds a map of the tenant; `waiting` is called where somebody does."""
+    key = {"lock": BUILD_LOCK, "tenant_id": str(tenant_id)}
+    while not _asked(_TRY_LOCK, key):
+        waiting()
+        time.sleep(LOCK_SECONDS)
+    try:
+        yield
+    finally:
+        # A lost session has let go already.
+        with suppress(DatabaseError, InterfaceError):
+            _asked(_UNLOCK, key)
 
 
 def count_live(tenant_id: UUID) -> int:
@@ -98,6 +119,12 @@ def remove_words(map_id: int, most: int) -> int:
     with connection.cursor() as cursor:
         cursor.execute(_REMOVE_WORDS, {"map_id": map_id, "most": most})
         return cursor.rowcount
+
+
+def _asked(statement: str, params: Mapping[str, Any]) -> bool:
+    with connection.cursor() as cursor:
+        cursor.execute(statement, params)
+        return bool(cursor.fetchone()[0])
 
 
 @contextmanager
