@@ -60,7 +60,7 @@ def frequent_from(profiles: int) -> int:
 def map_tenants(*, say: Callable[[str], object] = str) -> int:
     """Build the map of each tenant that is large enough, anew; how many there are.
 
-    Takes minutes, and up to 0.7 GB, for ten million profiles. Search goes on with the map
+    Takes minutes, and 0.7 GB, for ten million profiles. Search goes on with the map
     before. Raises Busy where writers leave no moment to begin.
     """
     mapped = 0
