@@ -454,6 +454,7 @@ def test_the_command_makes_a_client_once(capsys):
         *("javascript:alert(1)", "data:text/html,x", "ftp://x/y", "file:///etc/passwd", "/here"),
         *("http://shop.example/cb#part", "http://*.shop.example/cb"),
         *("https://ann@shop.example/cb", "https://ann:secret@shop.example/cb"),
+        *("https://shop.example:x/cb", "http://[::1/cb"),
     ],
 )
 def test_a_client_has_no_redirect_uri_that_could_never_be_used(uri):

@@ -299,40 +299,29 @@ def test_searches_are_planned_once_a_connection(
 
 
 @pytest.mark.parametrize(
-    ("query", "counts", "looked_up"),
+    ("words", "counts", "chosen"),
     [
         # A rare name, of which one in thirty has that other word too.
-        ("alice segoli", {"alice": 300_000, "segoli": 3_000}, ["alice", "segoli"]),
-        # So few that it is not known how many.
-        ("alice segoli", {"alice": 300_000}, ["segoli"]),
+        (["segoli", "alice"], {"alice": 300_000, "segoli": 3_000}, ["segoli", "alice"]),
         # Nearly all have it, which spares nothing.
-        ("us segoli", {"us": 9_000_000, "segoli": 3_000}, ["segoli"]),
+        (["segoli", "us"], {"us": 9_000_000, "segoli": 3_000}, ["segoli"]),
         # A list of millions takes longer to read than the few rows that it spares.
-        ("us segoli", {"us": 4_000_000, "segoli": 1_000}, ["segoli"]),
-        # By all letters that the index has of a long word, and by six of another.
+        (["segoli", "us"], {"us": 4_000_000, "segoli": 1_000}, ["segoli"]),
+        # A long word has fewer than its first letters, by which others are listed.
         (
-            "alicia lindqvist",
-            {"alicia": 300_000, "lindqvist": 3_000, "lindqv": 3_000},
-            ["alicia", "lindqvis"],
+            ["lindqvist", "alicia", "ze"],
+            {"alicia": 300_000, "lindqvist": 3_000, "lindqv": 400_000, "ze": 5_000_000},
+            ["lindqvist", "alicia"],
         ),
     ],
 )
-def test_what_is_gathered_is_looked_up_by_the_words_that_spare_rows(
-    monkeypatch: pytest.MonkeyPatch, query: str, counts: dict[str, int], looked_up: list[str]
+def test_further_words_are_looked_up_where_that_spares_rows(
+    words: list[str], counts: dict[str, int], chosen: list[str]
 ) -> None:
-    tenant = TenantFactory()
     known = sql.Known(id=1, profiles=10_000_000, zones=20_000, words=counts, masks=[], begin=None)
-    asked: list[str] = []
-
-    def page(kind: str, order: sql.Order, params: dict[str, Any], **options: Any) -> sql.Found:
-        keys = params["index_keys"].strip("{}").split(",")
-        asked.extend(sorted(key.strip('"')[4:] for key in keys))
-        return sql.Found(0, None, b"[]")
-
-    monkeypatch.setattr(sql, "known", lambda *asked: known)
-    monkeypatch.setattr(sql, "page", page)
-    ids(tenant, query)
-    assert asked == looked_up
+    cost, found = search._gathering(words, known, by_word=True)
+    assert found == chosen
+    assert cost <= search.ANYWHERE * counts[chosen[0]]
 
 
 def test_words_that_are_counted_say_how_many_profiles_have_them(

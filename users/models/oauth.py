@@ -71,8 +71,14 @@ class Client(AbstractApplication):
         """Refuses what the library never matches, beside what it refuses itself."""
         super().clean()
         for uri in self.redirect_uris.split():
-            if "@" in urlsplit(uri).netloc:
+            parts = urlsplit(uri)
+            if "@" in parts.netloc:
                 raise ValidationError({"redirect_uris": f"A redirect URI names no user: {uri}"})
+            try:
+                _ = parts.port
+            except ValueError as error:
+                message = f"The port of a redirect URI is a number: {uri}"
+                raise ValidationError({"redirect_uris": message}) from error
 
     def is_usable(self, request: object) -> bool:
         """Whether a token may be had or used: django-oauth-toolkit asks. May cost a query."""

