@@ -56,6 +56,9 @@ def main() -> None:
             found = ClientFactory(tenant=TenantFactory(name=tenant), client_id=client)
         return give_token(found, scopes=scopes, seconds=seconds)
 
+    def expires_at(token):
+        return AccessToken.objects.get(token_checksum=digest_of(token)).expires.timestamp()
+
     def delete(token):
         AccessToken.objects.filter(token_checksum=digest_of(token)).delete()
 
@@ -83,6 +86,7 @@ def main() -> None:
         name, *words = orjson.loads(line)
         answer = {
             "token": token,
+            "expires_at": expires_at,
             "delete": delete,
             "close_client": close_client,
             "narrow_client": narrow_client,

@@ -259,13 +259,16 @@ def test_f16_a_permit_ends_with_the_news_that_it_rests_on(stack, office, userid)
 
 def test_f16_a_token_expires_for_nginx_too(stack, office, userid):
     token = office.token("default", "desk", ["accounts"], 3)
-    expires_at = time.time() + 3
-    asking = Asking(stack.port, f"/user/{userid}", bearer(token))
+    expires_at = office.expires_at(token)
+    asking = Asking(stack.port, f"/user/{userid}", bearer(token), pause=0.001)
     asking.until(lambda: time.time() > expires_at + 0.5)
     let_in = [(began, answer) for began, _, answer in asking.seen if answer.status == 200]
+    refused = [ended for _, ended, answer in asking.seen if answer.status == 401]
+    assert len(let_in) + len(refused) == len(asking.seen)
     assert len(by_nginx(stack, [answer for _, answer in let_in])) > len(let_in) / 2
-    assert expires_at - 0.5 < max(began for began, _ in let_in) < expires_at + 0.05
-    assert asking.seen[-1][2].status == 401
+    # Neither early nor late, however long this machine takes over one of them.
+    assert expires_at <= min(refused)
+    assert max(began for began, _ in let_in) < expires_at + 0.05
 
 
 def test_headers_that_only_nginx_may_send_have_no_effect(stack, token, userid, redis):
