@@ -6,6 +6,7 @@ A request may wait for the database so long and no longer, so that the applicati
 
 import os
 
+from django.core.management import BaseCommand
 from django.core.wsgi import get_wsgi_application
 
 from atelier import env
@@ -22,4 +23,6 @@ for limit, default in LIMITS.items():
     os.environ[f"DATABASE_{limit}"] = str(env.integer(f"WEB_{limit}", default))
 
 application = get_wsgi_application()
+# As every command does: settings that do not fit together end the start, others are warned of.
+BaseCommand().check()
 wanted_migrations()
