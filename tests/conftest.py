@@ -19,6 +19,8 @@ import orjson
 import pytest
 from django.db import connection
 from django.test import TransactionTestCase
+from hypothesis import HealthCheck
+from hypothesis import settings as hypothesis_settings
 
 from stack.postgres import DATABASE
 from stack.testing import TEMPLATE, Template, TestServices, has_servers_of_others
@@ -116,6 +118,12 @@ def _rows_query() -> str:
 
 TransactionTestCase._fixture_teardown = _empty_tables
 
+# No example has a time to keep: a machine that others use stands still now and then.
+hypothesis_settings.register_profile(
+    "atelier", deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+hypothesis_settings.load_profile("atelier")
+
 
 def pytest_configure(config: pytest.Config) -> None:
     global _template
@@ -152,6 +160,10 @@ def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
 def pytest_collection_finish(session: pytest.Session) -> None:
     if session.config.getoption("numprocesses", None):
         return
+    # Redis is not away because this machine stands still; tests of that set their own.
+    from atelier.core import control, tags
+
+    control.TIMEOUT_SECONDS = tags.TIMEOUT_SECONDS = 5
     _services.start()
     if TEMPLATE in os.environ:
         connection.settings_dict["TEST"]["TEMPLATE"] = DATABASE

@@ -357,7 +357,7 @@ def test_an_application_that_exits_costs_its_connection_only(start):
 
 def test_idle_connections_are_ended_and_busy_ones_are_not(start):
     # A request may also take longer than the time after which a whole process seems to hang.
-    server = start(timeout=3, keep_alive=4)
+    server = start(timeout=6, keep_alive=7)
     busy = server.waiting()
     silent, idle = server.client(), server.client()
     assert not idle.ask("/").is_last
@@ -430,7 +430,7 @@ def test_a_worker_that_served_its_number_is_renewed_and_no_request_fails(start):
 
 
 def test_a_worker_that_hangs_as_a_whole_is_replaced(start):
-    server = start(timeout=2)
+    server = start(timeout=4)
     hanging = server.client().ask("/").process
     os.kill(hanging, signal.SIGSTOP)
     states = Path(f"/proc/{hanging}/task").glob

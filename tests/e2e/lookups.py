@@ -60,6 +60,11 @@ class Asking:
         self._headers = headers
         self._pause = pause
 
+    def is_refused_after(self, moment: float) -> bool:
+        """Whether it is later and the last answer was no 200, or so late that none will come."""
+        late = time.time() - moment
+        return late > 0 and bool(self.seen) and (self.seen[-1][2].status != 200 or late > 10)
+
     def until(self, is_over: Callable[[], bool], *, clock: Callable[[], float] = time.time) -> None:
         try:
             while not is_over():

@@ -5,7 +5,7 @@ import contextlib
 import subprocess
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import orjson
@@ -13,7 +13,7 @@ import pytest
 
 from etl.files import KINDS
 from tests.faults.cache.clients import Client
-from tests.faults.cache.site import Site
+from tests.faults.cache.site import Site, wait_until
 
 pytestmark = pytest.mark.e2e
 
@@ -96,6 +96,10 @@ class Reader(threading.Thread):
                         self.seen |= found
 
 
+def seen_by(readers: Sequence[Reader]) -> set[int]:
+    return set().union(*(reader.seen for reader in readers))
+
+
 def import_delivery(site: Site, folder: Path) -> None:
     finished = subprocess.run(
         [sys.executable, site.stack.config.checkout / "manage.py", "import_all", folder],
@@ -115,12 +119,14 @@ def test_readers_see_each_refresh_whole_and_all_at_once(site: Site, tmp_path: Pa
         reader.start()
     try:
         for version in range(2, REFRESHES + 2):
+            wait_until(lambda last=version - 1: last in seen_by(readers), "the version before")
             write_delivery(tmp_path / "delivery", version)
             import_delivery(site, tmp_path / "delivery")
+        wait_until(lambda: REFRESHES + 1 in seen_by(readers), "the last version")
     finally:
         for reader in readers:
             reader.ended.set()
         for reader in readers:
             reader.join()
     assert [wrong for reader in readers for wrong in reader.wrong] == []
-    assert set().union(*(reader.seen for reader in readers)) >= {1, 2, REFRESHES + 1}
+    assert seen_by(readers) >= {1, 2, REFRESHES + 1}

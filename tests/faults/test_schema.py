@@ -83,7 +83,6 @@ def exchange(operation, mode, examples, headers, *, derandomize):
 
     @hypothesis_settings(
         max_examples=examples,
-        deadline=None,
         derandomize=derandomize,
         database=None,
         phases=[Phase.explicit, Phase.generate, Phase.shrink],

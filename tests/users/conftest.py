@@ -4,6 +4,7 @@ from django.core.cache import cache
 from atelier.core.tags import connect
 from licensing.services import set_override
 from tests.factories.licensing import fill_regions, region
+from users.services import tokens
 
 
 @pytest.fixture
@@ -16,6 +17,12 @@ def redis():
     yield client
     client.flushdb()
     cache.clear()
+
+
+@pytest.fixture
+def no_news(monkeypatch):
+    """Nobody asks what became of tokens, which would be a query more every half second."""
+    monkeypatch.setattr(tokens, "NEWS_SECONDS", 3600)
 
 
 @pytest.fixture

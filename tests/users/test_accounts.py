@@ -73,7 +73,7 @@ def test_an_account_comes_from_postgresql_and_then_from_the_cache(client, accoun
 
 
 def test_a_cached_account_costs_no_query(
-    client, account, redis, settings, django_assert_num_queries
+    client, account, redis, settings, django_assert_num_queries, no_news
 ):
     settings.OPEN_WITHOUT_TOKENS = False
     token = bearer(give_token(scopes=["accounts"]))

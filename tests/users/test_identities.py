@@ -91,7 +91,7 @@ def without_quick_way(number: str, country: str) -> str | None:
 @example("a@b.co")
 @example("ann@1.2.3.4")
 @example(f"{'a' * 52}@example.com")
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_quick_way_to_an_email_is_that_of_the_library(text):
     assert outcome(canonical_email, text) == outcome(by_the_library, text)
 
@@ -102,7 +102,7 @@ def test_quick_way_to_an_email_is_that_of_the_library(text):
 @example("+390612345678", "IT")
 @example("+15551234567", "US")
 @example("+883510012345678", "")
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 def test_quick_way_to_a_number_is_that_of_the_library(number, country):
     assert outcome(canonical_mobile, number, country) == outcome(without_quick_way, number, country)
 

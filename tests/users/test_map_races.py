@@ -2,7 +2,6 @@
 
 import random
 import threading
-import time
 from collections.abc import Iterator
 from functools import partial
 from typing import Any
@@ -15,6 +14,7 @@ from django.db import transaction
 from tests.factories.users import ProfileFactory, TenantFactory
 from tests.threads import Aside, Crew
 from tests.users.profiles import zones_of
+from tests.waiting import wait_until
 from users.models import (
     SORTS,
     Profile,
@@ -229,7 +229,7 @@ def test_of_two_builds_one_waits_for_the_other(
 
     def alone(tenant_id: UUID) -> Any:
         under_way.append(tenant_id)
-        time.sleep(0.3)
+        wait_until(lambda: any("waiting" in line for line in said), "the build that waits")
         assert len(under_way) == 1
         yield from real(tenant_id)
         under_way.clear()

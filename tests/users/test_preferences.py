@@ -152,7 +152,7 @@ def test_a_profile_has_a_hundred_at_most(client, people):
     assert Preference.objects.count() == MOST_PREFERENCES
 
 
-def test_reading_costs_one_query(client, people, django_assert_num_queries):
+def test_reading_costs_one_query(client, people, django_assert_num_queries, no_news):
     PreferenceFactory(profile=people[0])
     token = bearer(give_token())
     client.get(ALL, headers=token)

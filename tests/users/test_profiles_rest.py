@@ -412,7 +412,9 @@ def test_reads_use_their_indexes(people):
         assert index in plan, plan
 
 
-def test_f25_the_list_costs_one_query_whatever_it_holds(client, crowd, django_assert_num_queries):
+def test_f25_the_list_costs_one_query_whatever_it_holds(
+    client, crowd, django_assert_num_queries, no_news
+):
     token = bearer(give_token())
     client.get("/profiles", headers=token)
     for limit in (1, 50):

@@ -129,7 +129,6 @@ def unlike(people: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 @settings(
     max_examples=120,
-    deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(
