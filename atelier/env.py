@@ -4,6 +4,7 @@ A missing or malformed value stops the process at start, with the sentence that 
 """
 
 import os
+import re
 from collections.abc import Collection
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from pathlib import Path
@@ -47,11 +48,16 @@ def boolean(name: str, default: bool) -> bool:
     raise ImproperlyConfigured(f"{name} is {value!r}. Set it to true or false.")
 
 
-def integer(name: str, default: int, *, minimum: int = 0) -> int:
+def integer(name: str, default: int, *, minimum: int = 0, maximum: int = 2**31 - 1) -> int:
     value = text(name, str(default))
-    if not value.strip().isascii() or not value.strip().isdigit() or int(value) < minimum:
-        raise ImproperlyConfigured(f"{name} is {value!r}. Set it to an integer >= {minimum}.")
-    return int(value)
+    digits = value.strip()
+    # Of thousands of digits Python makes no integer.
+    is_short = digits.isascii() and digits.isdigit() and len(digits) < 100
+    if not is_short or not minimum <= int(digits) <= maximum:
+        raise ImproperlyConfigured(
+            f"{name} is {value!r}. Set it to an integer >= {minimum} and <= {maximum}."
+        )
+    return int(digits)
 
 
 def choice(name: str, default: str, among: Collection[str]) -> str:
@@ -143,6 +149,11 @@ def media_storage(
 
     Without keys the client looks for them where those of AWS usually are.
     """
+    if endpoint and not re.fullmatch(r"https?://[^/\s]+/?", endpoint):
+        raise ImproperlyConfigured(
+            f"MEDIA_S3_ENDPOINT is {endpoint!r}. Set it to an address such as"
+            " https://s3.example, or leave it empty."
+        )
     if not bucket:
         return {
             "BACKEND": "django.core.files.storage.FileSystemStorage",
@@ -166,9 +177,9 @@ def media_storage(
             "secret_key": secret_key or None,
             # Names are random: nobody need ask whether one is taken.
             "file_overwrite": True,
-            # A request has seconds, not minutes.
+            # A request has seconds, not minutes, and clients that get a 503 try again themselves.
             "client_config": Config(
-                connect_timeout=1, read_timeout=2, retries={"total_max_attempts": 2}
+                connect_timeout=1, read_timeout=2, retries={"total_max_attempts": 1}
             ),
             "object_parameters": {"CacheControl": "private, max-age=31536000, immutable"},
         },

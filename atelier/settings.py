@@ -306,10 +306,10 @@ TOKEN_AUDIENCE = env.text("TOKEN_AUDIENCE", default="")
 CALLBACK_URL = env.text("CALLBACK_URL", default="")
 DELIVERY_KEYS = env.words("DELIVERY_KEYS", default="")
 DELIVERY_ALLOWED_NETWORKS = env.networks("DELIVERY_ALLOWED_NETWORKS", default="")
-DELIVERIES_KEPT_DAYS = env.integer("DELIVERIES_KEPT_DAYS", default=7, minimum=1)
+DELIVERIES_KEPT_DAYS = env.integer("DELIVERIES_KEPT_DAYS", default=7, minimum=1, maximum=36_500)
 
 # Files to import are read by a process of their own from this size on: docs/etl.md.
-IMPORT_APART_BYTES = env.integer("IMPORT_APART_BYTES", default=32 << 20)
+IMPORT_APART_BYTES = env.integer("IMPORT_APART_BYTES", default=32 << 20, maximum=2**63 - 1)
 
 PROCRASTINATE_IMPORT_PATHS = ["atelier.core.deliveries.tasks", "users.tasks"]
 PROCRASTINATE_WORKER_DEFAULTS = {

@@ -127,7 +127,7 @@ class Validator(OAuth2Validator):
         if "\0" in code:
             return False
         if super().validate_code(client_id, code, client, request, *args, **kwargs):
-            return True
+            return _may_do_anything(request.user)
         # Used before, by this client: whoever came first may have stolen it (RFC 9700, 4.5).
         family = family_of_code(code)
         if RefreshToken.objects.filter(token_family=family, application=client).exists():
@@ -138,7 +138,7 @@ class Validator(OAuth2Validator):
         self, refresh_token: str, client: Client, request: Any, *args: Any, **kwargs: Any
     ) -> bool:
         if super().validate_refresh_token(refresh_token, client, request, *args, **kwargs):
-            return True
+            return _may_do_anything(request.user)
         # Of a token that was used before, the library has ended the family, but for what a refresh
         # under way is about to give.
         used = RefreshToken.objects.filter(token_checksum=digest_of(refresh_token))
@@ -188,11 +188,14 @@ class Validator(OAuth2Validator):
         *args: Any,
         **kwargs: Any,
     ) -> bool:
-        allowed = set(client.allowed_scopes)
-        # A parameter of this name is text.
+        if not scopes or not set(scopes) <= set(client.allowed_scopes):
+            return False
+        # Of what they are asked for, people give what they have. A parameter of this name is text.
         if isinstance(request.user, User):
-            allowed &= scopes_of(request.user)
-        return bool(scopes) and set(scopes) <= allowed
+            own = scopes_of(request.user)
+            request.scopes = [scope for scope in scopes if scope in own]
+            return bool(request.scopes)
+        return True
 
     def _create_authorization_code(self, request: Any, code: Any, expires: Any = None) -> Any:
         # Parts of protocols that are not spoken here.
@@ -203,6 +206,11 @@ class Validator(OAuth2Validator):
     def _check_and_set_request_resource(self, request: Any) -> None:
         """No token is bound to a resource server (RFC 8707): there is one."""
         request.resource = []
+
+
+def _may_do_anything(person: User | None) -> bool:
+    """Whether a token in this name is worth anything: the person may have been closed since."""
+    return person is not None and person.is_active and bool(scopes_of(person))
 
 
 def _family_of(request: Any) -> UUID | None:

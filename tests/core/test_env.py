@@ -63,11 +63,20 @@ def test_booleans_and_integers_have_defaults(monkeypatch):
     assert env.integer("THING", default=7) == 7
 
 
-@pytest.mark.parametrize("value", ["x", "-1", "1.5", "²", " ", "1e3", "4"])
+@pytest.mark.parametrize("value", ["x", "-1", "1.5", "²", " ", "1e3", "4", "21", "9" * 5000])
 def test_an_integer_out_of_range_is_refused(monkeypatch, value):
     monkeypatch.setenv("THING", value)
-    with pytest.raises(ImproperlyConfigured, match="Set it to an integer >= 5"):
-        env.integer("THING", default=9, minimum=5)
+    with pytest.raises(ImproperlyConfigured, match="Set it to an integer >= 5 and <= 20"):
+        env.integer("THING", default=9, minimum=5, maximum=20)
+
+
+@pytest.mark.parametrize(
+    "endpoint", ["127.0.0.1:9000", "s3.example", "ftp://s3.example", "http://"]
+)
+def test_a_bucket_is_served_at_an_address_or_nowhere(endpoint):
+    unused = dict.fromkeys(("folder", "region", "access_key", "secret_key"), "")
+    with pytest.raises(ImproperlyConfigured, match="MEDIA_S3_ENDPOINT is"):
+        env.media_storage(bucket="pictures", endpoint=endpoint, **unused)
 
 
 def test_integer_and_words(monkeypatch):

@@ -7,6 +7,7 @@ import re
 import struct
 import subprocess
 import sys
+import threading
 import time
 import zlib
 from datetime import timedelta
@@ -18,9 +19,9 @@ from django.core.exceptions import RequestDataTooBig
 from django.core.files.storage import FileSystemStorage, default_storage
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.core.management import call_command
+from django.db import connection
 from django.test import RequestFactory
 from django.test.client import BOUNDARY, MULTIPART_CONTENT, encode_multipart
-from django.utils import timezone
 from moto.server import ThreadedMotoServer
 from PIL import Image
 
@@ -29,7 +30,7 @@ from atelier.core.checks import pictures_in_a_bucket_have_an_address
 from atelier.core.errors import Invalid
 from atelier.core.uploads import uploaded_file
 from tests.factories.users import ProfileFactory, TenantFactory
-from users.models import Profile
+from tests.threads import Aside
 from users.services import images
 from users.services.profiles import UnknownProfile, delete_profile
 
@@ -373,8 +374,43 @@ def test_nothing_is_left_behind_where_the_storage_fails_half_way(profile, media,
     assert (profile.image, files_below(media)) == ("", [])
 
 
+@pytest.mark.django_db(transaction=True)
+def test_a_hanging_storage_holds_no_row_and_one_thread_only(profile, media, watched):
+    begun, is_back = threading.Event(), threading.Event()
+    in_transaction = []
+
+    def fail(name):
+        in_transaction.append(connection.in_atomic_block)
+        raise OSError(errno.ETIMEDOUT, "It does not answer")
+
+    def hang(name):
+        begun.set()
+        assert is_back.wait(30)
+
+    watched(fail)
+    with pytest.raises(images.StorageUnavailable):
+        store(profile, encoded("JPEG"))
+    assert in_transaction == [False]
+    watched(hang)
+    with Aside(lambda: store(profile, encoded("JPEG"))) as first:
+        assert begun.wait(30)
+        for _ in range(5):
+            with pytest.raises(images.StorageUnavailable):
+                store(profile, encoded("PNG"))
+        is_back.set()
+        assert first.result() in files_below(media)
+    # Nobody waits for anybody once it answers again.
+    watched(lambda name: None)
+    with images._trying:
+        store(profile, encoded("PNG"))
+
+
 def test_nothing_is_left_behind_where_the_profile_goes_meanwhile(profile, media, watched):
-    watched(lambda name: Profile.objects.update(deleted_by="another", deleted_at=timezone.now()))
+    def delete(name):
+        if "-" not in name:
+            delete_profile(tenant_id=profile.tenant_id, profile_id=profile.pk, by="another")
+
+    watched(delete)
     with pytest.raises(UnknownProfile):
         store(profile, encoded("JPEG"))
     assert files_below(media) == []

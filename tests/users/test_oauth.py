@@ -7,6 +7,7 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 
 import orjson
 import pytest
+from django.contrib.auth.models import Permission
 from django.core.management import CommandError, call_command
 from oauth2_provider.models import AccessToken, Grant, RefreshToken
 
@@ -307,6 +308,38 @@ def test_a_refusal_is_told_to_the_client(client, person):
     assert told["error"] == "access_denied"
     assert (told["state"], told["iss"]) == ("s-1", "http://localhost")
     assert not Grant.objects.exists()
+
+
+def test_a_person_gives_of_what_is_asked_for_what_they_have(client):
+    moderator = UserFactory(is_staff=True)
+    wanted = ["change_review", "delete_review"]
+    moderator.user_permissions.set(Permission.objects.filter(codename__in=wanted))
+    client.force_login(moderator)
+    PersonClientFactory(client_id="office")
+    for scope in ("catalogue:write moderation", None):
+        page = client.get("/oauth/authorize", request_of(scope=scope)).content.decode()
+        assert Scope.MODERATION.label in page
+        assert Scope.CATALOGUE_WRITE.label not in page
+        given = orjson.loads(redeem(client, consent(client, scope=scope)["code"]).content)
+        assert given["scope"] == "moderation"
+    # Whatever the form says that comes back.
+    asked = request_of()
+    form = {**asked, "allow": "true"}
+    told = client.post(f"/oauth/authorize?{urlencode(asked)}", form)["Location"]
+    code = parse_qs(urlsplit(told).query)["code"][0]
+    assert orjson.loads(redeem(client, code).content)["scope"] == "moderation"
+
+
+@pytest.mark.parametrize("change", [{"is_active": False}, {"is_staff": False}])
+def test_f16_a_person_who_was_closed_gets_no_more_tokens(client, person, change):
+    PersonClientFactory(client_id="office")
+    first = orjson.loads(redeem(client, consent(client)["code"]).content)
+    code = consent(client)["code"]
+    User.objects.filter(pk=person.pk).update(**change)
+    for answer in (refresh(client, first["refresh_token"]), redeem(client, code)):
+        assert answer.status_code == 400
+        assert orjson.loads(answer.content)["error"] == "invalid_grant"
+    assert AccessToken.objects.count() == 1
 
 
 def test_nobody_allows_what_they_may_not_do_themselves(client):

@@ -2,6 +2,7 @@
 
 import io
 import json
+import socket
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
+from atelier import env
 from atelier.core.deliveries.services import attempt, defer_delivery
 from atelier.core.models import CacheScope, Delivery
 from reviews.models import Erasure, Review, ReviewMeta, ReviewPhoto
@@ -331,6 +333,29 @@ def test_command_erases_when_told_so_and_says_what(ann):
 
     assert run("erase_user", ann.pk, yes=True) == ("Nothing is kept of that person.\n", None)
     assert run("erase_user", email=ANN, yes=True) == ("Nothing is kept of that person.\n", None)
+
+
+def test_command_says_what_stays_where_the_storage_of_pictures_does_not_answer(ann, settings):
+    answering = settings.STORAGES
+    keys = {"region": "us-east-1", "access_key": "key", "secret_key": "secret"}
+    with socket.socket() as bound:
+        bound.bind(("127.0.0.1", 0))  # and does not listen
+        endpoint = f"http://127.0.0.1:{bound.getsockname()[1]}"
+        away = env.media_storage(folder="", bucket="pictures", endpoint=endpoint, **keys)
+        settings.STORAGES = {**answering, "default": away}
+        said, error = run("erase_user", ann.pk, yes=True)
+    assert "The storage of pictures does not answer" in str(error)
+    assert "erased:" not in said
+    left = find_person(userid=ann.pk)
+    assert (left.userids, len(left.profile_ids)) == ((ann.pk,), 2)
+    assert not left.delivery_ids
+    settings.STORAGES = answering
+    said, error = run("erase_user", ann.pk, yes=True)
+    assert error is None
+    assert (
+        "accounts erased: 1\nprofiles erased: 2\npreferences erased: 1\npictures erased: 1\n"
+        in said
+    )
 
 
 @pytest.mark.parametrize("command", ["export_user", "erase_user"])

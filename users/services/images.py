@@ -8,8 +8,8 @@ import re
 import secrets
 import threading
 import warnings
-from collections.abc import Iterator, Mapping
-from contextlib import suppress
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from datetime import timedelta
 from io import BytesIO
 from typing import IO
@@ -48,6 +48,11 @@ warnings.simplefilter("error", Image.DecompressionBombWarning)
 
 # 25 megapixels take a second and up to 460 MB (WebP): a process decodes one picture at a time.
 _drawing = threading.Lock()
+# While the storage does not answer one upload at a time tries it, so that it does not take all the
+# threads of a process away from everybody else.
+_trying = threading.Lock()
+_is_answering = threading.Event()
+_is_answering.set()
 
 
 class NotAnImage(Invalid):
@@ -76,24 +81,25 @@ class StorageUnavailable(Unavailable):
 def store_image(*, tenant_id: UUID, profile_id: UUID, content: bytes | IO[bytes], by: str) -> str:
     """Make the picture that of a live profile, in place of an earlier one; its URL.
 
-    A transaction of its own, which locks the profile's row. The earlier picture goes after the
-    commit; what was stored goes when it fails. Raises UnknownProfile, NotAnImage, ImageTooLarge and
-    StorageUnavailable. Takes up to a second of CPU, and waits for other pictures of this process.
+    A transaction of its own, which begins when the files are stored and locks the profile's row.
+    The earlier picture goes after the commit; what was stored goes when it fails. Raises
+    UnknownProfile, NotAnImage, ImageTooLarge and StorageUnavailable. Takes up to a second of CPU,
+    and waits for other pictures of this process.
     """
     # Somebody else's id shall not cost a decoding.
     if not Profile.objects.live().of_tenant(tenant_id).filter(pk=profile_id).exists():
         raise UnknownProfile
     ending, pictures = _drawn(_bytes_of(content))
     name = _new_name(ending)
-    with publish(profile_scope(profile_id)):
-        try:
-            _save(name, pictures)
+    _save(name, pictures)
+    try:
+        with publish(profile_scope(profile_id)):
             _replace(tenant_id, profile_id, name, by)
-        except BaseException:
-            # What went wrong is worth more than what is in the way of tidying up.
-            with suppress(Exception):
-                _delete(name)
-            raise
+    except BaseException:
+        # What went wrong is worth more than what is in the way of tidying up.
+        with suppress(Exception):
+            _delete([name, *thumbnail_names(name).values()])
+        raise
     return url_of(name)
 
 
@@ -109,13 +115,19 @@ def delete_after_commit(name: str) -> None:
     A storage that fails then is logged: the files stay, and no row names them.
     """
     if name:
-        transaction.on_commit(lambda: _delete(name), robust=True)
+        names = [name, *thumbnail_names(name).values()]
+        transaction.on_commit(lambda: _delete(names), robust=True)
 
 
 def delete_files(name: str) -> None:
-    """Delete a picture and its thumbnails at once; those that are gone already are no error."""
-    if name:
-        _delete(name)
+    """Delete a picture and its thumbnails at once; those that are gone already are no error.
+
+    Raises StorageUnavailable.
+    """
+    try:
+        _delete([name, *thumbnail_names(name).values()] if name else [])
+    except Exception as error:
+        raise StorageUnavailable from error
 
 
 def url_of(name: str) -> str:
@@ -249,12 +261,34 @@ def _new_name(ending: str) -> str:
 
 def _save(name: str, pictures: Mapping[int, bytes]) -> None:
     names = {LONGEST_SIDE: name, **thumbnail_names(name)}
+    stored: list[str] = []
+    with _one_while_it_is_away():
+        try:
+            for side, content in pictures.items():
+                default_storage.save(names[side], ContentFile(content))
+                stored.append(names[side])
+        # Each storage has errors of its own.
+        except Exception as error:
+            _is_answering.clear()
+            with suppress(Exception):
+                _delete(stored)
+            raise StorageUnavailable from error
+        _is_answering.set()
+
+
+@contextmanager
+def _one_while_it_is_away() -> Iterator[None]:
+    """Raises StorageUnavailable at once where the storage did not answer last, and another upload
+    finds out whether it does again."""
+    if _is_answering.is_set():
+        yield
+        return
+    if not _trying.acquire(blocking=False):
+        raise StorageUnavailable
     try:
-        for side, content in pictures.items():
-            default_storage.save(names[side], ContentFile(content))
-    # Each storage has errors of its own.
-    except Exception as error:
-        raise StorageUnavailable from error
+        yield
+    finally:
+        _trying.release()
 
 
 def _replace(tenant_id: UUID, profile_id: UUID, name: str, by: str) -> str:
@@ -269,6 +303,6 @@ def _replace(tenant_id: UUID, profile_id: UUID, name: str, by: str) -> str:
     return earlier
 
 
-def _delete(name: str) -> None:
-    for each in (name, *thumbnail_names(name).values()):
-        default_storage.delete(each)
+def _delete(names: Iterable[str]) -> None:
+    for name in names:
+        default_storage.delete(name)

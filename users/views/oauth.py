@@ -17,7 +17,7 @@ from atelier.core.middleware import content_policy
 # Named in settings: loaded with these views, of the same version, and not with the first token.
 from users import authorization, hashers  # noqa: F401
 from users.models import Client
-from users.services.tokens import digest_of, read_token
+from users.services.tokens import digest_of, read_token, scopes_of
 
 
 class FormOnly:
@@ -87,6 +87,15 @@ class AuthorizeView(toolkit.AuthorizationView):
         if any("\0" in value for values in parameters for value in values[1]):
             return refusal("invalid_request", "A parameter holds a NUL.")
         return super().dispatch(request, *args, **kwargs)
+
+    def validate_authorization_request(
+        self, request: HttpRequest
+    ) -> tuple[list[str], dict[str, Any]]:
+        """What is shown are the scopes that the person has of those asked for: the others they
+        cannot give. All where they have none, which ends in `invalid_scope`."""
+        scopes, credentials = super().validate_authorization_request(request)
+        own = scopes_of(request.user)
+        return [scope for scope in scopes if scope in own] or scopes, credentials
 
     def form_valid(self, form: Any) -> HttpResponse:
         """The form's fields come from the browser: they may name a client that does not exist."""

@@ -170,7 +170,7 @@ def _post(delivery: Delivery, resolver: guard.Resolver) -> sending.Answer:
 def _judge(delivery: Delivery, answer: sending.Answer) -> None:
     if 200 <= answer.status < 300:
         _settle(delivery, DeliveryStatus.DELIVERED, status_code=answer.status)
-    elif answer.status in WORTH_ANOTHER_TRY or answer.status >= 500:
+    elif answer.status in WORTH_ANOTHER_TRY or 500 <= answer.status < 600:
         _put_off(
             delivery,
             error=answer.excerpt,

@@ -68,7 +68,7 @@ def test_a_receiver_in_trouble_is_asked_again(code):
     assert delivery.next_attempt_at is None
 
 
-@pytest.mark.parametrize("code", [300, 301, 302, 307, 308, 400, 401, 403, 404, 410, 422])
+@pytest.mark.parametrize("code", [300, 301, 302, 307, 308, 400, 401, 403, 404, 410, 422, 999])
 def test_an_answer_that_will_not_change_settles_it_at_once(code):
     with Receiver([status(code, b"no", Location="http://127.0.0.1/")]) as receiver:
         delivery = made(receiver.url())

@@ -5,6 +5,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from users.management.people import add_arguments, person_of
+from users.services.images import StorageUnavailable
 from users.services.people import Erased, Person, erase_person
 
 MOST_SHOWN = 20
@@ -43,7 +44,14 @@ class Command(BaseCommand):
         if not options["yes"]:
             self._say_found(person)
             raise CommandError("Nothing was erased. Look at it with export_user; then add --yes.")
-        self._say_erased(erase_person(person=person))
+        try:
+            erased = erase_person(person=person)
+        except StorageUnavailable as error:
+            raise CommandError(
+                "The storage of pictures does not answer. The reviews and deliveries are erased;"
+                " accounts and profiles that have a picture there are not. Run it again."
+            ) from error
+        self._say_erased(erased)
         self.stdout.write(REMAINS)
 
     def _say_found(self, person: Person) -> None:
