@@ -364,6 +364,7 @@ def watched(settings, media, monkeypatch):
 def test_nothing_is_left_behind_where_the_storage_fails_half_way(profile, media, watched):
     def fill_up(name):
         if "-256" in name:
+            (media / name).write_bytes(b"half of it")
             raise OSError(errno.ENOSPC, "No space left on device")
 
     watched(fill_up)

@@ -261,17 +261,19 @@ def _new_name(ending: str) -> str:
 
 def _save(name: str, pictures: Mapping[int, bytes]) -> None:
     names = {LONGEST_SIDE: name, **thumbnail_names(name)}
-    stored: list[str] = []
+    begun: list[str] = []
     with _one_while_it_is_away():
         try:
             for side, content in pictures.items():
+                begun.append(names[side])
                 default_storage.save(names[side], ContentFile(content))
-                stored.append(names[side])
         # Each storage has errors of its own.
         except Exception as error:
             _is_answering.clear()
+            # A full disk keeps half a file; a service keeps none, and might hang for it once more.
+            left = begun if isinstance(error, OSError) else begun[:-1]
             with suppress(Exception):
-                _delete(stored)
+                _delete(left)
             raise StorageUnavailable from error
         _is_answering.set()
 
