@@ -253,10 +253,6 @@ class TestStack:
             "FIRST_CLIENT_SECRET": dotenv.secret_key(),
             "SAMPLE_PRODUCTS": "20",
             "WEB_WORKERS": "1",
-            # A machine that stands still for a second would make any statement a 503.
-            "WEB_STATEMENT_TIMEOUT_MS": "4000",
-            "WEB_LOCK_TIMEOUT_MS": "3000",
-            "WEB_WRITE_TIMEOUT_MS": "4500",
         }
 
 

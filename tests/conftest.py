@@ -24,6 +24,7 @@ from hypothesis import settings as hypothesis_settings
 
 from stack.postgres import DATABASE
 from stack.testing import TEMPLATE, Template, TestServices, has_servers_of_others
+from tests.waiting import pulse
 
 WHOLE_SITE = {"site", "small_stack"}
 FAULTS = Path(__file__).parent / "faults"
@@ -79,6 +80,8 @@ if django.conf.settings.configured:
 
 _services = TestServices()
 _template: Template | None = None
+# Of the modules that speak to Redis, in seconds.
+_timeouts: dict[Any, float] = {}
 atexit.register(_services.stop)
 _before = os.environ.copy()
 os.environ.update(ENVIRON)
@@ -160,10 +163,12 @@ def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
 def pytest_collection_finish(session: pytest.Session) -> None:
     if session.config.getoption("numprocesses", None):
         return
-    # Redis is not away because this machine stands still; tests of that set their own.
+    # Redis is not away because this machine stands still; tests of that ask for `hasty_redis`.
     from atelier.core import control, tags
 
+    _timeouts.update({control: control.TIMEOUT_SECONDS, tags: tags.TIMEOUT_SECONDS})
     control.TIMEOUT_SECONDS = tags.TIMEOUT_SECONDS = 5
+    pulse.start()
     _services.start()
     if TEMPLATE in os.environ:
         connection.settings_dict["TEST"]["TEMPLATE"] = DATABASE
@@ -211,6 +216,22 @@ def client() -> Any:
     from django.test import Client
 
     return Client(SERVER_NAME="localhost")
+
+
+@pytest.fixture
+def hasty_redis(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Redis is waited for as long as the site does, by new connections."""
+    from atelier.core import control
+
+    def forget_connections() -> None:
+        control._pool.cache_clear()
+        control._here.url = None
+
+    for module, seconds in _timeouts.items():
+        monkeypatch.setattr(module, "TIMEOUT_SECONDS", seconds)
+    forget_connections()
+    yield
+    forget_connections()
 
 
 @pytest.fixture

@@ -127,7 +127,8 @@ class Validator(OAuth2Validator):
         if "\0" in code:
             return False
         if super().validate_code(client_id, code, client, request, *args, **kwargs):
-            return _may_do_anything(request.user)
+            # Who was closed, or left the staff, has none.
+            return bool(scopes_of(request.user))
         # Used before, by this client: whoever came first may have stolen it (RFC 9700, 4.5).
         family = family_of_code(code)
         if RefreshToken.objects.filter(token_family=family, application=client).exists():
@@ -138,7 +139,8 @@ class Validator(OAuth2Validator):
         self, refresh_token: str, client: Client, request: Any, *args: Any, **kwargs: Any
     ) -> bool:
         if super().validate_refresh_token(refresh_token, client, request, *args, **kwargs):
-            return _may_do_anything(request.user)
+            # Who was closed, or left the staff, has none.
+            return bool(scopes_of(request.user))
         # Of a token that was used before, the library has ended the family, but for what a refresh
         # under way is about to give.
         used = RefreshToken.objects.filter(token_checksum=digest_of(refresh_token))
@@ -206,11 +208,6 @@ class Validator(OAuth2Validator):
     def _check_and_set_request_resource(self, request: Any) -> None:
         """No token is bound to a resource server (RFC 8707): there is one."""
         request.resource = []
-
-
-def _may_do_anything(person: User | None) -> bool:
-    """Whether a token in this name is worth anything: the person may have been closed since."""
-    return person is not None and person.is_active and bool(scopes_of(person))
 
 
 def _family_of(request: Any) -> UUID | None:

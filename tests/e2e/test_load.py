@@ -29,7 +29,7 @@ READS = {
 }
 WRITES = {"review_helpful", "review_create"}
 PEOPLE = {"account_detail", "profile_detail", "profile_search"}
-PATIENT = {"SCENARIO": "smoke", "VUS": "100", "P95": "8000"}
+PATIENT = {"SCENARIO": "smoke", "VUS": "100"}
 
 
 @dataclass
@@ -56,8 +56,7 @@ class Finished:
 def load(tmp_path: Path) -> Callable[..., Finished]:
     """Run the smoke scenario, or another one, with these settings.
 
-    Unless they say so, no machine that stands still for a second makes k6 drop requests or find
-    them too slow.
+    Unless they say so, k6 has users enough to drop no request where this machine stands still.
     """
 
     def run(**settings: str) -> Finished:

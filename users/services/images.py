@@ -98,7 +98,7 @@ def store_image(*, tenant_id: UUID, profile_id: UUID, content: bytes | IO[bytes]
     except BaseException:
         # What went wrong is worth more than what is in the way of tidying up.
         with suppress(Exception):
-            _delete([name, *thumbnail_names(name).values()])
+            _delete(_files_of(name))
         raise
     return url_of(name)
 
@@ -115,8 +115,7 @@ def delete_after_commit(name: str) -> None:
     A storage that fails then is logged: the files stay, and no row names them.
     """
     if name:
-        names = [name, *thumbnail_names(name).values()]
-        transaction.on_commit(lambda: _delete(names), robust=True)
+        transaction.on_commit(lambda: _delete(_files_of(name)), robust=True)
 
 
 def delete_files(name: str) -> None:
@@ -125,7 +124,7 @@ def delete_files(name: str) -> None:
     Raises StorageUnavailable.
     """
     try:
-        _delete([name, *thumbnail_names(name).values()] if name else [])
+        _delete(_files_of(name) if name else [])
     except Exception as error:
         raise StorageUnavailable from error
 
@@ -303,6 +302,10 @@ def _replace(tenant_id: UUID, profile_id: UUID, name: str, by: str) -> str:
     mark_profile(tenant_id=tenant_id, profile_id=profile_id)
     delete_after_commit(earlier)
     return earlier
+
+
+def _files_of(name: str) -> list[str]:
+    return [name, *thumbnail_names(name).values()]
 
 
 def _delete(names: Iterable[str]) -> None:

@@ -16,9 +16,6 @@ from tests.faults.cache.site import Site
 from tests.faults.cache.writers import Poster, Pricer, Voter, Writer
 
 READERS = 5
-# What a race has come to at least, be it later than it should: a machine may stand still.
-FEWEST_WRITES, FEWEST_READS_A_SECOND = 10, 10
-PATIENCE_SECONDS = 30
 
 
 @dataclass
@@ -81,7 +78,7 @@ class Race:
     def run(self, fault: Fault, seconds: float) -> Tally:
         """Everybody races for some seconds, and the fault beside them."""
         self.begin()
-        timer = threading.Thread(target=self._end_after, args=[seconds])
+        timer = threading.Timer(seconds, self.end)
         works = [writer.run for writer in self.writers]
         works += [lambda number=number: self._read_on(number) for number in range(READERS)]
         works.append(lambda: fault(self.site, self._stopped))
@@ -100,15 +97,6 @@ class Race:
 
     def end(self) -> None:
         self._stopped.set()
-
-    def _end_after(self, seconds: float) -> None:
-        self._stopped.wait(seconds)
-        reads, latest = FEWEST_READS_A_SECOND * seconds, time.monotonic() + PATIENCE_SECONDS
-        while time.monotonic() < latest and not self.is_over:
-            if self.tally.writes > FEWEST_WRITES and self.tally.reads > reads:
-                break
-            time.sleep(0.1)
-        self.end()
 
     def close(self) -> None:
         for writer in self.writers:

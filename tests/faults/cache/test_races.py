@@ -11,7 +11,7 @@ import pytest
 
 from tests.faults.cache import faults
 from tests.faults.cache.faults import Fault
-from tests.faults.cache.race import FEWEST_READS_A_SECOND, FEWEST_WRITES, Race
+from tests.faults.cache.race import Race
 from tests.faults.cache.site import Site
 
 pytestmark = pytest.mark.e2e
@@ -53,8 +53,8 @@ def test_no_reader_is_misled(site: Site, race: Race, fault: Fault, seconds: floa
     assert not tally.stale
     assert tally.oldest_marked <= MARKED_SECONDS
     assert not [error for error in tally.errors if not re.fullmatch(ERRORS[fault], error)]
-    assert tally.writes > FEWEST_WRITES
-    assert tally.reads > FEWEST_READS_A_SECOND * seconds
+    assert tally.writes > 10
+    assert tally.reads > 10 * seconds
     if outbox_entries(site) == outbox:
         # Every writer could hide its tags: then what one answer has shown, each later one shows.
         # Where Redis lost a tombstone a commit may show here sooner than there, until it is
