@@ -378,13 +378,14 @@ def test_nothing_is_left_behind_where_the_storage_fails_half_way(profile, media,
 @pytest.mark.django_db(transaction=True)
 def test_a_hanging_storage_holds_no_row_and_one_thread_only(profile, media, watched):
     begun, is_back = threading.Event(), threading.Event()
-    in_transaction = []
+    in_transaction, hanging = [], []
 
     def fail(name):
         in_transaction.append(connection.in_atomic_block)
         raise OSError(errno.ETIMEDOUT, "It does not answer")
 
     def hang(name):
+        hanging.append(name)
         begun.set()
         assert is_back.wait(30)
 
@@ -398,6 +399,7 @@ def test_a_hanging_storage_holds_no_row_and_one_thread_only(profile, media, watc
         for _ in range(5):
             with pytest.raises(images.StorageUnavailable):
                 store(profile, encoded("PNG"))
+        assert len(hanging) == 1
         is_back.set()
         assert first.result() in files_below(media)
     # Nobody waits for anybody once it answers again.
