@@ -225,7 +225,8 @@ def test_lost_connection_ends_it_cleanly(transactional_db, tmp_path, whose):
         assert any("read product" in line for line in process.stderr)
         other.execute(
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
-            " WHERE datname = current_database() AND pid <> ALL(%s)"
+            " WHERE datname = current_database() AND backend_type = 'client backend'"
+            " AND pid <> ALL(%s)"
             " AND (%s OR pid = (SELECT pid FROM pg_locks WHERE locktype = 'advisory'"
             " AND mode = 'ShareLock' LIMIT 1))",
             [[other.info.backend_pid, own_session()], whose == "everybody's"],

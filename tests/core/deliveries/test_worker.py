@@ -113,7 +113,8 @@ def test_a_dead_connection_to_postgresql_is_made_anew():
             with second_connection() as other:
                 other.execute(
                     "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
-                    " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+                    " WHERE datname = current_database() AND backend_type = 'client backend'"
+                    " AND pid <> pg_backend_pid()"
                 )
             status(200)(handler)
 
