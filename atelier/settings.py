@@ -81,7 +81,7 @@ LOCK_TIMEOUT_MS = env.integer("DATABASE_LOCK_TIMEOUT_MS", default=0)
 WRITE_TIMEOUT_MS = env.integer("DATABASE_WRITE_TIMEOUT_MS", default=0)
 # Helpers that PostgreSQL may start for a query; atelier.wsgi wants none, since a request waits for
 # their start longer than they help it.
-PARALLEL_WORKERS = env.integer("DATABASE_PARALLEL_WORKERS", default=2)
+PARALLEL_WORKERS = env.integer("DATABASE_PARALLEL_WORKERS", default=2, maximum=1024)
 
 DATABASES = {
     "default": {

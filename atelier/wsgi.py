@@ -13,14 +13,15 @@ from atelier import env
 from atelier.health import wanted_migrations
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "atelier.settings")
+# Each with its default and the most that PostgreSQL takes.
 LIMITS = {
-    "STATEMENT_TIMEOUT_MS": 1500,
-    "LOCK_TIMEOUT_MS": 1000,
-    "WRITE_TIMEOUT_MS": 3500,
-    "PARALLEL_WORKERS": 0,
+    "STATEMENT_TIMEOUT_MS": (1500, 2**31 - 1),
+    "LOCK_TIMEOUT_MS": (1000, 2**31 - 1),
+    "WRITE_TIMEOUT_MS": (3500, 2**31 - 1),
+    "PARALLEL_WORKERS": (0, 1024),
 }
-for limit, default in LIMITS.items():
-    os.environ[f"DATABASE_{limit}"] = str(env.integer(f"WEB_{limit}", default))
+for limit, (default, most) in LIMITS.items():
+    os.environ[f"DATABASE_{limit}"] = str(env.integer(f"WEB_{limit}", default, maximum=most))
 
 application = get_wsgi_application()
 # As every command does: settings that do not fit together end the start, others are warned of.

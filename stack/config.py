@@ -22,7 +22,14 @@ CHECKOUT = Path(__file__).resolve().parent.parent
 ROOT_STATE = Path("/var/lib/atelier")
 MAX_PORT = 65_535
 NGINX_SIZE = re.compile(r"[1-9][0-9]*[kKmMgG]?")
-REDIS_SIZE = re.compile(r"[0-9]+(b|[kmg]b?)?", re.IGNORECASE)
+REDIS_SIZE = re.compile(r"[0-9]{1,12}(b|[kmg]b?)?", re.IGNORECASE)
+REDIS_UNITS = {"": 1, "b": 1} | {
+    f"{letter}{unit}": base**power
+    for power, letter in enumerate("kmg", start=1)
+    for unit, base in (("", 1000), ("b", 1024))
+}
+# Redis needs some of it for itself, and takes no write with less than that. Zero is no bound.
+LEAST_MAXMEMORY = 16 * 1024**2
 
 
 @dataclass(frozen=True)
@@ -89,7 +96,12 @@ class Config:
 
     @property
     def redis_maxmemory(self) -> str:
-        return self.size("REDIS_MAXMEMORY", DEFAULT_MAXMEMORY, REDIS_SIZE)
+        value = self.size("REDIS_MAXMEMORY", DEFAULT_MAXMEMORY, REDIS_SIZE)
+        unit = value.lstrip("0123456789")
+        number = int(value.removesuffix(unit))
+        if 0 < number * REDIS_UNITS[unit.lower()] < LEAST_MAXMEMORY:
+            raise StackError(f"REDIS_MAXMEMORY is {value!r}: set it to 16mb or more, or to 0.")
+        return value
 
     @property
     def static(self) -> Path:

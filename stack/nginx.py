@@ -140,7 +140,7 @@ def _values(config: Config, nginx: Nginx, folder: Path) -> dict[str, str]:
         "sign_in_rate": str(sign_in_rate),
         "sign_in_burst": str(sign_in_rate),
         "sign_in_seconds": str(ceil(60 / sign_in_rate)),
-        "connection_limit": str(config.number("CONNECTION_LIMIT", 50, least=1)),
+        "connection_limit": str(config.number("CONNECTION_LIMIT", 50, least=1, most=65_535)),
     }
 
 

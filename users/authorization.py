@@ -127,8 +127,7 @@ class Validator(OAuth2Validator):
         if "\0" in code:
             return False
         if super().validate_code(client_id, code, client, request, *args, **kwargs):
-            # Who was closed, or left the staff, has none.
-            return bool(scopes_of(request.user))
+            return True
         # Used before, by this client: whoever came first may have stolen it (RFC 9700, 4.5).
         family = family_of_code(code)
         if RefreshToken.objects.filter(token_family=family, application=client).exists():
@@ -139,8 +138,7 @@ class Validator(OAuth2Validator):
         self, refresh_token: str, client: Client, request: Any, *args: Any, **kwargs: Any
     ) -> bool:
         if super().validate_refresh_token(refresh_token, client, request, *args, **kwargs):
-            # Who was closed, or left the staff, has none.
-            return bool(scopes_of(request.user))
+            return True
         # Of a token that was used before, the library has ended the family, but for what a refresh
         # under way is about to give.
         used = RefreshToken.objects.filter(token_checksum=digest_of(refresh_token))
@@ -154,14 +152,23 @@ class Validator(OAuth2Validator):
     ) -> None:
         """Use up what the token is given for in the transaction that saves it.
 
-        Raises InvalidGrantError, and ends the family, where another request was quicker.
+        The answer names what the token is worth today: it keeps what the person gave, for when they
+        have it again. Raises InvalidGrantError where that is nothing, since they were closed, say,
+        and, having ended the family, where another request was quicker.
         """
+        given = token["scope"].split()
+        if isinstance(request.user, User):
+            own = scopes_of(request.user)
+            given = [scope for scope in given if scope in own]
+            if not given:
+                raise errors.InvalidGrantError(request=request)
         family = _family_of(request)
         with transaction.atomic():
             if family is not None:
                 lock_family(family)
             if _use_up(request):
                 super().save_bearer_token(token, request, *args, **kwargs)
+                token["scope"] = " ".join(given)
                 return
         if family is not None:
             end_family(family)

@@ -592,10 +592,18 @@ def test_a_folder_that_cannot_be_made_is_told(stack):
         broken._make_folders()
 
 
-@pytest.mark.parametrize("name", ["WEB_STATEMENT_TIMEOUT_MS", "WEB_PARALLEL_WORKERS", "LOG_LEVEL"])
-def test_what_instances_cannot_use_stops_the_start(stack, name):
-    environ = {**stack.stack.environ, name: "-1"}
-    with pytest.raises(StackError, match=f"^{name} is '-1'"):
+@pytest.mark.parametrize(
+    ("name", "bad"),
+    [
+        ("WEB_STATEMENT_TIMEOUT_MS", "-1"),
+        ("WEB_PARALLEL_WORKERS", "-1"),
+        ("WEB_PARALLEL_WORKERS", "1025"),
+        ("LOG_LEVEL", "-1"),
+    ],
+)
+def test_what_instances_cannot_use_stops_the_start(stack, name, bad):
+    environ = {**stack.stack.environ, name: bad}
+    with pytest.raises(StackError, match=f"^{name} is '{bad}'"):
         Application(stack.config, environ).check_settings()
 
 

@@ -66,7 +66,13 @@ def test_a_sample_of_no_number_is_refused(number):
         configured(ATELIER_STATE_DIR="/tmp/a", SAMPLE_PRODUCTS=number).check()
 
 
-@pytest.mark.parametrize("size", ["0", "1024", "256mb", "2GB", "64k"])
+@pytest.mark.parametrize("size", ["1", "1024", "64k", "15mb", "16m", "16777215B"])
+def test_redis_is_given_what_it_needs_for_itself(size):
+    with pytest.raises(StackError, match=f"^REDIS_MAXMEMORY is '{size}': set it to 16mb or more"):
+        configured(ATELIER_STATE_DIR="/tmp/a", REDIS_MAXMEMORY=size).check()
+
+
+@pytest.mark.parametrize("size", ["0", "0mb", "16777216", "16mb", "256mb", "2GB", "20000k"])
 def test_redis_reads_its_size_with_or_without_a_unit(size):
     configured(ATELIER_STATE_DIR="/tmp/a", REDIS_MAXMEMORY=size).check()
 

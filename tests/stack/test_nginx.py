@@ -144,3 +144,9 @@ def test_sign_ins_have_a_rate_of_their_own():
     assert "set $retry_after 2;" in files["site.conf"]
     with pytest.raises(StackError, match="SIGN_IN_RATE"):
         rendered(SIGN_IN_RATE="0")
+
+
+def test_more_connections_than_nginx_can_count_are_refused():
+    assert "limit_conn connections 65535;" in rendered(CONNECTION_LIMIT="65535")["site.conf"]
+    with pytest.raises(StackError, match=r"CONNECTION_LIMIT .* 1 to 65535"):
+        rendered(CONNECTION_LIMIT="65536")

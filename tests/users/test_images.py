@@ -11,6 +11,7 @@ import threading
 import time
 import zlib
 from datetime import timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import boto3
@@ -456,6 +457,33 @@ def object_store():
     host, port = server.get_host_and_port()
     yield {"endpoint": f"http://{host}:{port}", "access_key": "test", "secret_key": "test"}
     server.stop()
+
+
+def test_a_bucket_that_hangs_is_asked_once(profile, settings):
+    """A second request would hang as long, and nginx would lose patience."""
+    asked = []
+
+    class Hanging(BaseHTTPRequestHandler):
+        def handle_one_request(self):
+            asked.append(self.rfile.readline().split(b" ")[0])
+            is_over.wait(60)
+
+    is_over = threading.Event()
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Hanging)
+    server.daemon_threads = True
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        keys = {"access_key": "test", "secret_key": "test", "region": "us-east-1"}
+        endpoint = f"http://127.0.0.1:{server.server_port}"
+        bucket = storage(bucket="pictures", endpoint=endpoint, **keys)
+        settings.STORAGES = {**settings.STORAGES, "default": bucket}
+        with pytest.raises(images.StorageUnavailable):
+            store(profile, encoded("JPEG"))
+    finally:
+        is_over.set()
+        server.shutdown()
+        server.server_close()
+    assert asked == [b"PUT"]
 
 
 def test_pictures_are_kept_in_a_bucket_where_one_is_named(

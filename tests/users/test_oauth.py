@@ -342,11 +342,70 @@ def test_f16_a_person_who_was_closed_gets_no_more_tokens(client, person, change)
     assert AccessToken.objects.count() == 1
 
 
-def test_nobody_allows_what_they_may_not_do_themselves(client):
+@pytest.mark.parametrize("method", ["get", "post"])
+def test_nobody_allows_what_they_may_not_do_themselves(client, method):
     client.force_login(UserFactory())
     PersonClientFactory(client_id="office")
-    assert consent(client)["error"] == "invalid_scope"
+    asked = request_of()
+    url = f"/oauth/authorize?{urlencode(asked)}"
+    sent = client.get(url) if method == "get" else client.post(url, {**asked, "allow": "true"})
+    assert sent.status_code == 302
+    assert sent["Location"].startswith(CALLBACK)
+    told = parse_qs(urlsplit(sent["Location"]).query)
+    assert told["error"] == ["invalid_scope"]
+    assert told["state"] == ["s-1"]
+    assert "iss" in told
     assert not Grant.objects.exists()
+
+
+@pytest.mark.parametrize("approval", ["auto", "force"])
+def test_a_person_is_asked_each_time_whatever_the_client_wants(client, person, approval):
+    PersonClientFactory(client_id="office")
+    assert redeem(client, consent(client)["code"]).status_code == 200
+    page = client.get("/oauth/authorize", request_of(approval_prompt=approval))
+    assert page.status_code == 200
+    assert b"Allow" in page.content
+    assert not Grant.objects.exists()
+
+
+def test_who_is_not_signed_in_and_shall_not_be_asked_ends_in_login_required(client):
+    PersonClientFactory(client_id="office")
+    told = client.get("/oauth/authorize", request_of(prompt="none"))["Location"]
+    assert parse_qs(urlsplit(told).query)["error"] == ["login_required"]
+    assert told.startswith(CALLBACK)
+
+
+def test_the_answer_names_what_a_token_is_worth(client):
+    """A right that was taken away is missing in it, and there again with the next refresh once the
+    person has it again."""
+    editor = UserFactory(is_staff=True)
+    moderation = Permission.objects.filter(codename__in=["change_review", "delete_review"])
+    reading = Permission.objects.filter(codename="view_profile")
+    editor.user_permissions.set(moderation | reading)
+    client.force_login(editor)
+    PersonClientFactory(
+        client_id="office", allowed_scopes=["moderation", "profiles:read", "accounts"]
+    )
+
+    def worth(answer):
+        body = orjson.loads(answer.content)
+        return body["refresh_token"], set(body["scope"].split())
+
+    both = {"moderation", "profiles:read"}
+    code = consent(client, scope="moderation profiles:read")["code"]
+    kept, scopes = worth(redeem(client, code))
+    assert scopes == both
+    waiting = consent(client, scope="moderation profiles:read")["code"]
+    editor.user_permissions.set(moderation)
+    kept, scopes = worth(refresh(client, kept))
+    assert scopes == {"moderation"}
+    assert worth(redeem(client, waiting))[1] == {"moderation"}
+    # Nothing of what they gave is theirs, though they are of the staff and have other rights.
+    editor.user_permissions.set(Permission.objects.filter(codename="change_account"))
+    refused = refresh(client, kept)
+    assert (refused.status_code, orjson.loads(refused.content)["error"]) == (400, "invalid_grant")
+    editor.user_permissions.set(moderation | reading)
+    assert worth(refresh(client, kept))[1] == both
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ from uuid import UUID
 
 from django.conf import settings
 from django.core.files.base import ContentFile
-from django.core.files.storage import default_storage
+from django.core.files.storage import FileSystemStorage, default_storage
 from django.db import transaction
 from django.db.models.functions import Collate, Now
 from django.utils import timezone
@@ -270,7 +270,8 @@ def _save(name: str, pictures: Mapping[int, bytes]) -> None:
         except Exception as error:
             _is_answering.clear()
             # A full disk keeps half a file; a service keeps none, and might hang for it once more.
-            left = begun if isinstance(error, OSError) else begun[:-1]
+            # Not told by the error: botocore's time-outs are OSErrors too.
+            left = begun if isinstance(default_storage, FileSystemStorage) else begun[:-1]
             with suppress(Exception):
                 _delete(left)
             raise StorageUnavailable from error

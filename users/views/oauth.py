@@ -3,14 +3,16 @@
 from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
-from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse, QueryDict
 from django.utils.decorators import method_decorator
 from django.views import View
 from django.views.decorators.csrf import csrf_exempt
 from oauth2_provider import views as toolkit
+from oauth2_provider.exceptions import OAuthToolkitError
 from oauth2_provider.settings import oauth2_settings
 from oauth2_provider.views.mixins import OAuthLibMixin
 from oauthlib.common import Request
+from oauthlib.oauth2.rfc6749.errors import InvalidScopeError
 
 from atelier.core.middleware import content_policy
 
@@ -88,14 +90,26 @@ class AuthorizeView(toolkit.AuthorizationView):
             return refusal("invalid_request", "A parameter holds a NUL.")
         return super().dispatch(request, *args, **kwargs)
 
+    def get(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        """Asks each time: by `approval_prompt=auto` any program of the person's machine that knows
+        the id of a client they allowed once could have a code in silence (RFC 8252, 8.6)."""
+        told = request.GET.lists()
+        kept = [(name, values) for name, values in told if name != "approval_prompt"]
+        request.GET = QueryDict(urlencode(kept, doseq=True))
+        return super().get(request, *args, **kwargs)
+
     def validate_authorization_request(
         self, request: HttpRequest
     ) -> tuple[list[str], dict[str, Any]]:
         """What is shown are the scopes that the person has of those asked for: the others they
-        cannot give. All where they have none, which ends in `invalid_scope`."""
+        cannot give. Where they have none the client is told `invalid_scope` at once."""
         scopes, credentials = super().validate_authorization_request(request)
         own = scopes_of(request.user)
-        return [scope for scope in scopes if scope in own] or scopes, credentials
+        shown = [scope for scope in scopes if scope in own]
+        if not shown and request.user.is_authenticated:
+            refused = InvalidScopeError(state=credentials["state"])
+            raise OAuthToolkitError(refused, redirect_uri=credentials["redirect_uri"])
+        return shown, credentials
 
     def form_valid(self, form: Any) -> HttpResponse:
         """The form's fields come from the browser: they may name a client that does not exist."""
