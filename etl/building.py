@@ -67,6 +67,13 @@ def is_empty(table: str) -> bool:
         return bool(cursor.fetchone()[0])
 
 
+def is_referred_to(table: str) -> bool:
+    """Whether a table with rows has a foreign key to this one: it would be locked, and all of it
+    checked, when a successor takes this one's place."""
+    referring = {key.table for key in foreign_keys(table, inbound=True)}
+    return any(not is_empty(each) for each in referring if not each.startswith(f"{SCHEMA}."))
+
+
 def fill_from(table: str, columns: Sequence[str], select: str) -> int:
     """Make the successor of a table that no file is for, and fill it from a SELECT; its rows."""
     successor = f"{SCHEMA}.{table}"

@@ -58,13 +58,13 @@ class PeopleImport(Import):
         try:
             with publish(*scopes):
                 avoid_merge_joins()
-                # No table can take another's place once rows that refer to it wait for a check.
-                building.take_over(self._built)
                 for change in changing:
                     people = PEOPLE[change.kind.name]
                     if updates:
                         applying.update_rows(change, people)
                     applying.insert_rows(change, people)
+                # Nobody can read a table from here to the commit, so that this comes last.
+                building.take_over(self._built)
                 for table, key in self._late_keys:
                     key.add(table, key.parent)
                 if ACCOUNTS.table in tables:
@@ -94,7 +94,12 @@ class PeopleImport(Import):
         return False
 
     def _to_be_built(self) -> list[str]:
-        return [staged.kind.table for staged in self.files if building.is_empty(staged.kind.table)]
+        tables = [staged.kind.table for staged in self.files]
+        return [
+            table
+            for table in tables
+            if building.is_empty(table) and not building.is_referred_to(table)
+        ]
 
     def _clear(self) -> None:
         importing.drop_leftovers(

@@ -519,9 +519,9 @@ def test_a_key_taken_while_it_runs_ends_it_and_resuming_compares_anew(
     import_users, folder, monkeypatch
 ):
     ProfileFactory(email="earlier@example.com")
-    take_over = importing.building.take_over
+    avoid_merge_joins = importing.avoid_merge_joins
 
-    def after_somebody_else(tables):
+    def after_somebody_else():
         with second_connection() as other:
             other.execute(
                 "INSERT INTO users_profile (id, tenant_id, profile_type, full_name, email,"
@@ -530,10 +530,11 @@ def test_a_key_taken_while_it_runs_ends_it_and_resuming_compares_anew(
                 " 'c', 'cy@example.com', '', '', '', '', '', '', 'x', '', ''"
                 " FROM users_profile LIMIT 1"
             )
-        take_over(tables)
+        avoid_merge_joins()
 
     with monkeypatch.context() as patch:
-        patch.setattr(importing.building, "take_over", after_somebody_else)
+        # The first step of the final transaction.
+        patch.setattr(importing, "avoid_merge_joins", after_somebody_else)
         failed = import_users(folder)
     assert failed.code == 1
     assert "one_live_profile_an_email" in failed.stderr

@@ -13,7 +13,7 @@ from django.db import connection
 from etl.dataset import generate
 from etl.importing import drop_leftovers
 from etl.models import ImportReject, ImportRun
-from tests.etl.people import PROFILES, people_contents, write, write_people
+from tests.etl.people import ANN, PROFILES, people_contents, write, write_people
 from tests.etl.test_faults import (
     can_be_resumed,
     leftovers,
@@ -21,7 +21,7 @@ from tests.etl.test_faults import (
     start_import,
     wait_for_the_server,
 )
-from tests.factories.users import TenantFactory
+from tests.factories.users import ProfileFactory, TenantFactory
 from tests.waiting import second_connection, wait_for_blocked
 from users.models import Account, Profile
 
@@ -157,6 +157,43 @@ def test_f6_killed_within_the_final_transaction_it_leaves_nothing_and_resumes_wi
     steps = {(step["phase"], step["about"]): step["rows"] for step in run.steps}
     assert steps["read", "accounts.csv"] == steps["read", "profiles.csv"] == 3
     assert (Account.objects.count(), Profile.objects.count()) == (3, 3)
+
+
+def test_profiles_that_are_there_can_be_read_while_the_first_accounts_are_imported(
+    tables, tmp_path
+):
+    """A reader's transaction holds a lock that only a table's own replacement would wait for."""
+    profile = ProfileFactory()
+    folder = write_people(tmp_path / "people")
+    with second_connection() as reader, reader.transaction():
+        reader.execute("SELECT FROM users_account")
+        assert reader.execute("SELECT count(*) FROM users_profile").fetchone() == (1,)
+        process = start_import(COMMAND, folder)
+        _, told = process.communicate(timeout=60)
+        assert process.returncode == 0, told
+    assert Account.objects.count() == 3
+    assert Profile.objects.count() == 4
+    assert Profile.objects.get(pk=profile.pk).account_id is None
+
+
+def test_the_first_profiles_take_their_place_after_all_else_was_written(tables, tmp_path):
+    folder = write_people(tmp_path / "people")
+    write(folder, "profiles", PROFILES, [])
+    assert run_import(COMMAND, folder).returncode == 0
+    write_people(folder, accounts=["1,192.0.2.8,Subscribed", "2,198.51.100.9,None", "9,::9,None"])
+    write(folder, "profiles", PROFILES, [f"{ANN},default,9,,Ann,ann@example.com,,,,,,,,"])
+    with second_connection() as writer:
+        with writer.transaction():
+            writer.execute("SELECT FROM users_account WHERE userid = 1 FOR UPDATE")
+            process = start_import(COMMAND, folder)
+            assert any("publish" in line for line in process.stderr)
+            wait_for_blocked()
+            writer.execute("SET LOCAL lock_timeout = '5s'")
+            assert writer.execute("SELECT count(*) FROM users_profile").fetchone() == (0,)
+        _, told = process.communicate(timeout=60)
+    assert process.returncode == 0, told
+    assert Profile.objects.get().account_id == 9
+    assert Account.objects.get(userid=1).ip == "192.0.2.8"
 
 
 def test_a_resumed_run_settles_again_what_it_had_settled(tables, import_command, tmp_path):
