@@ -201,6 +201,7 @@ class Import:
                 if change in updating and change not in late:
                     merging.update_rows(change)
                 merging.insert_rows(change)
+                merging.analyze_grown(change)
             if deleting:
                 self._delete_absent(changes)
             building.take_over(self._all_built)

@@ -11,7 +11,7 @@ from typing import ClassVar
 from django.db import IntegrityError, connection, transaction
 
 from atelier.core.publishing import EPOCH, publish
-from etl import building, importing, staging
+from etl import building, importing, merging, staging
 from etl.building import NotEmpty
 from etl.importing import COMPARE_COST, Import, avoid_merge_joins, size_of
 from etl.merging import Changes
@@ -63,6 +63,7 @@ class PeopleImport(Import):
                     if updates:
                         applying.update_rows(change, people)
                     applying.insert_rows(change, people)
+                    merging.analyze_grown(change)
                 # Nobody can read a table from here to the commit, so that this comes last.
                 building.take_over(self._built)
                 for table, key in self._late_keys:

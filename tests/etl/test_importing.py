@@ -14,6 +14,7 @@ from atelier.core.models import CacheScope
 from atelier.core.publishing import EPOCH, publish
 from etl import importing, reading, runs, staging
 from etl.building import NotEmpty
+from etl.dataset import generate
 from etl.files import PRODUCT_FILES, REVIEW_FILES, FileKind
 from etl.importing import Options
 from etl.models import Fingerprint, ImportReject, ImportRun
@@ -59,6 +60,22 @@ def test_same_import_twice_changes_nothing(import_all, import_command, dataset):
     assert table_contents() == before
     assert list(Product.objects.order_by("id").values_list("updated_at", flat=True)) == updated_at
     assert epoch() == tag
+
+
+def test_a_table_that_grew_has_its_statistics_from_the_commit_on(
+    import_all, import_command, tmp_path
+):
+    import_all()
+    generate(tmp_path / "more", products=200, seed=3)
+    assert import_command("import_all", tmp_path / "more").code in {0, 3}
+    with connection.cursor() as cursor:
+        for table in ("products_product", "reviews_review"):
+            cursor.execute(
+                f"SELECT reltuples = (SELECT count(*) FROM {table}) AND reltuples >= 200"
+                " FROM pg_class WHERE oid = %s::regclass",
+                [table],
+            )
+            assert cursor.fetchone()[0], table
 
 
 def test_only_changed_lines_change(import_all, import_command, dataset):

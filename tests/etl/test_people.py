@@ -546,6 +546,27 @@ def test_a_key_taken_while_it_runs_ends_it_and_resuming_compares_anew(
     assert resumed.report("profiles").updated == 1
 
 
+def test_a_table_that_grew_has_its_statistics_from_the_commit_on(import_users, folder):
+    ProfileFactory(email="earlier@example.com", city="Ghent")
+    AccountFactory()
+    cities = [f"City {number % 7}" for number in range(100)]
+    rows = [
+        f",default,,,Someone,p{number}@example.com,,,,,{city},,,"
+        for number, city in enumerate(cities)
+    ]
+    accounts = [f"{number},192.0.2.7,None" for number in range(1000, 1100)]
+    import_users(write_people(folder, accounts=accounts, profiles=rows))
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT most_common_vals::text::text[] FROM pg_stats"
+            " WHERE tablename = 'users_profile' AND attname = 'city'"
+        )
+        (common,) = cursor.fetchone()
+        assert set(common) >= set(cities)
+        cursor.execute("SELECT reltuples FROM pg_class WHERE relname = 'users_account'")
+        assert cursor.fetchone()[0] == 101
+
+
 def test_an_update_goes_through_the_write_door_alone(import_users, folder):
     import_users(folder)
     with publish(user_scope(1)), transaction.atomic():
