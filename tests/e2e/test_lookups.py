@@ -59,9 +59,15 @@ def healing(stack, token, userid) -> Iterator[None]:
     """Leaves instances that all let nginx answer, not only the one that brought it back.
 
     One that Redis did not answer in time counts nobody ahead for five seconds, and as long again
-    where the next try fails too.
+    where the next try fails too. Finds them so as well, whatever an earlier test did to Redis.
     """
+    wait_for_permits(stack, token, userid)
     yield
+    wait_for_permits(stack, token, userid)
+
+
+def wait_for_permits(stack, token, userid) -> None:
+    """Each instance lets nginx answer."""
     wanted = bearer(token, "X-Cache-Permit: 0\r\n")
     for name in stack.config.instances:
         instance = Client(stack.config.web_sockets / f"{name}.sock")
