@@ -17,6 +17,7 @@ import django
 import django.conf
 import orjson
 import pytest
+from django.apps import apps
 from django.db import connection
 from django.test import TransactionTestCase
 from hypothesis import HealthCheck
@@ -97,8 +98,9 @@ django.conf.settings.PASSWORD_HASHERS = [
 def _empty_tables(case: TransactionTestCase) -> None:
     """What Django does after a test that committed, but only for tables that hold rows.
 
-    Most are empty, and a table takes a millisecond or two. Content types and permissions stay: they
-    are the same for all tests, and to make them anew takes longer than most tests do.
+    Most are empty, and a table takes a millisecond or two. Procrastinate's are among them, which
+    Django does not manage. Content types and permissions stay: they are the same for all tests, and
+    to make them anew takes longer than most tests do.
     """
     with connection.cursor() as cursor:
         cursor.execute(_rows_query())
@@ -112,10 +114,11 @@ def _empty_tables(case: TransactionTestCase) -> None:
 def _rows_query() -> str:
     """Names of the tables that hold rows."""
     kept = {"django_migrations", "django_content_type", "auth_permission"}
-    tables = connection.introspection.django_table_names(only_existing=True, include_views=False)
+    managed = connection.introspection.django_table_names(only_existing=True, include_views=False)
+    jobs = [model._meta.db_table for model in apps.get_app_config("procrastinate").get_models()]
     return " UNION ALL ".join(
         f"(SELECT '{table}' FROM {connection.ops.quote_name(table)} LIMIT 1)"
-        for table in sorted({*tables} - kept)
+        for table in sorted({*managed, *jobs} - kept)
     )
 
 

@@ -1,13 +1,15 @@
 """The profile routes beside the legacy spelling: one, changes, restoring, the list."""
 
+import re
+
 import orjson
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from tests.factories.users import AccountFactory, ProfileFactory, TenantFactory, bearer, give_token
+from tests.factories.users import ProfileFactory, TenantFactory, bearer, give_token
 from tests.users.profiles import ANN, BO, NOBODY, ann_and_bo, send
-from users.models import Profile
+from users.models import Account, Profile, SubscriptionStatus
 from users.sql import profiles as sql
 
 pytestmark = pytest.mark.django_db
@@ -367,13 +369,13 @@ def plan_of(statement, **values):
 def test_reads_use_their_indexes(people):
     """Among enough rows for it to matter."""
     tenant = people[0].tenant_id
-    account = AccountFactory(userid=2)
+    seen_from = {"ip": "192.0.2.7", "subscription_status": SubscriptionStatus.NONE}
+    Account.objects.bulk_create(Account(userid=10 + number, **seen_from) for number in range(3_000))
     Profile.objects.bulk_create(
         (
             Profile(
                 tenant_id=tenant,
-                account=account,
-                profile_type=str(number),
+                account_id=10 + number,
                 full_name="A",
                 email=f"{number}@x.org",
                 email_key=f"{number}@x.org",
@@ -394,7 +396,8 @@ def test_reads_use_their_indexes(people):
         "": "profile_by_created_at",
         "email_key": "one_live_profile_an_email",
         "mobile_key": "one_live_profile_a_mobile",
-        "account": "one_live_profile_a_type",
+        # Either of two serves: an account has few profiles, whatever their tenant.
+        "account": r"Index Cond: \(+account_id = ",
     }.items():
         with connection.cursor() as cursor:
             # All of these rows are of one tenant, and few: sorting them would do.
@@ -407,9 +410,9 @@ def test_reads_use_their_indexes(people):
             after_id=sql.FIRST[1],
             email_key="7@x.org",
             mobile_key="+4915000000007",
-            account="1",
+            account="17",
         )
-        assert index in plan, plan
+        assert re.search(index, plan), plan
 
 
 def test_f25_the_list_costs_one_query_whatever_it_holds(

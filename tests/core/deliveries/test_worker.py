@@ -31,20 +31,6 @@ def receivers_on_this_machine(settings):
     settings.DELIVERY_ALLOWED_NETWORKS = [ipaddress.ip_network("127.0.0.0/8")]
 
 
-@pytest.fixture(autouse=True)
-def no_jobs_of_others():
-    """Django empties the tables that it manages, and these are procrastinate's own."""
-    forget_jobs()
-    yield
-    forget_jobs()
-
-
-def forget_jobs():
-    with connection.cursor() as cursor:
-        for table in ("periodic_defers", "events", "jobs", "workers"):
-            cursor.execute(f"DELETE FROM procrastinate_{table}")
-
-
 def jobs():
     """Without the housekeeping, which a worker defers by the clock."""
     return ProcrastinateJob.objects.filter(queue_name="deliveries")
