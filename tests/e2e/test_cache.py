@@ -26,7 +26,7 @@ _cold = (
 
 @pytest.fixture(scope="module")
 def hot(site: Site) -> HotSet:
-    return HotSet(site, 40_000)
+    return HotSet(site, next(_products))
 
 
 @pytest.fixture(scope="module")
