@@ -7,9 +7,9 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from tests.factories.users import ProfileFactory, TenantFactory, bearer, give_token
+from tests.factories.users import AccountFactory, ProfileFactory, TenantFactory, bearer, give_token
 from tests.users.profiles import ANN, BO, NOBODY, ann_and_bo, send
-from users.models import Account, Profile, SubscriptionStatus
+from users.models import Account, Profile
 from users.sql import profiles as sql
 
 pytestmark = pytest.mark.django_db
@@ -369,8 +369,7 @@ def plan_of(statement, **values):
 def test_reads_use_their_indexes(people):
     """Among enough rows for it to matter."""
     tenant = people[0].tenant_id
-    seen_from = {"ip": "192.0.2.7", "subscription_status": SubscriptionStatus.NONE}
-    Account.objects.bulk_create(Account(userid=10 + number, **seen_from) for number in range(3_000))
+    Account.objects.bulk_create(AccountFactory.build(userid=10 + n) for n in range(3_000))
     Profile.objects.bulk_create(
         (
             Profile(

@@ -56,8 +56,9 @@ SELECT row_to_json(answer)::text FROM (
 """  # noqa: S608 - constants only
 
 # Each walk goes by age and stops after MOST_WALKED rows. Indexes, by what is asked for first: the
-# partial unique ones of e-mail, mobile and account's type; profile_by_created_at. In the order of
-# ids alone, the primary key would be walked through other tenants' rows.
+# partial unique ones of e-mail and mobile, either of the two that begin with the account;
+# profile_by_created_at. In the order of ids alone, the primary key would be walked through other
+# tenants' rows.
 _WALK = """
 SELECT {columns} FROM users_profile
 WHERE tenant_id = %(tenant_id)s AND deleted_at IS NULL
